@@ -1,0 +1,19 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { Conversation, Id, Message } from './records.ts'
+
+/*
+ * Everything the server may broadcast. A frame is a JSON tuple in one text frame, so its first character is `[`; every frame
+ * of oRPC starts with `{`. Frames of one room arrive in the order of their revisions, and the deltas of one reply in the order
+ * of their offsets, but a frame may come before the answer to the call that caused it.
+ */
+export const Frame = Type.Union([
+  /** To the room: a message was made or changed. */
+  Type.Tuple([Type.Literal('message'), Message]),
+  /** To everybody who is a member: the row of the room was made or changed. */
+  Type.Tuple([Type.Literal('conversation'), Conversation]),
+  /** To the room: reply id, offset in UTF-16 code units, the text that belongs there. */
+  Type.Tuple([Type.Literal('delta'), Id, Type.Integer({ minimum: 0 }), Type.String()]),
+  /** To everybody who was a member: the room is no longer theirs. */
+  Type.Tuple([Type.Literal('gone'), Id]),
+])
+export type Frame = Static<typeof Frame>

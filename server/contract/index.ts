@@ -1,0 +1,15 @@
+/*
+ * The face that the server shows to the browser: values without a validator in them, and types.
+ * What validates (TypeBox) lives behind `#contract/procedures`, which only the server and the tests import.
+ */
+export { isId, newId } from './ids.ts'
+export { CLOSE, HEARTBEAT, LIMITS } from './limits.ts'
+export { isOpen } from './states.ts'
+export { label, preview, storable } from './text.ts'
+export { MINIMUM_WIRE, WIRE } from './version.ts'
+export type { ErrorCode, ErrorData } from './errors.ts'
+export type { Frame } from './frames.ts'
+export type { contract } from './procedures.ts'
+export type {
+  AnswerRule, Author, Conversation, Failure, LiveText, Message, Person, PersonMessage, Reply, ReplyState, Role, Usage,
+} from './records.ts'

@@ -1,0 +1,35 @@
+/** Every limit that both sides keep. Lengths are in UTF-16 code units, sizes in bytes, times in milliseconds. */
+export const LIMITS = {
+  /** The text of one message. Even if JSON escapes every unit (six bytes each), it fits one frame. */
+  messageLength: 64_000,
+  titleLength: 120,
+  instructionsLength: 8_000,
+  nameLength: 40,
+  modelLength: 100,
+  /** The last line of a room as the list shows it. */
+  previewLength: 140,
+  /** Rows of one page of join, pull and history. */
+  pageRows: 50,
+  maxPageRows: 200,
+  /** One frame from a client. */
+  frameBytes: 512 * 1024,
+  /** Calls of one socket that may be unanswered at once. */
+  callsInFlight: 32,
+  /** Rooms that one socket may have joined. */
+  roomsPerSocket: 64,
+  /** Replies of one room that may wait for their turn. */
+  queuedReplies: 20,
+} as const
+
+/** The heartbeat: the client says `ping`, the server `pong`, as bare text frames outside of oRPC. */
+export const HEARTBEAT = { ping: 'p', pong: 'q', everyMs: 20_000, deadMs: 5_000 } as const
+
+/** Codes with which the server closes a socket (RFC 6455 §7.4; 4000-4999 are ours). */
+export const CLOSE = {
+  goingAway: 1001,
+  malformed: 1003,
+  tooMany: 1008,
+  signedOut: 4401,
+  removed: 4403,
+  outdated: 4426,
+} as const

@@ -1,0 +1,84 @@
+import { oc } from '@orpc/contract'
+import { type TSchema, Type } from '@sinclair/typebox'
+import { errors } from './errors.ts'
+import { LIMITS } from './limits.ts'
+import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Person, Reply, Revision, strict } from './records.ts'
+import { standard } from './schema.ts'
+
+function procedure<I extends TSchema, O extends TSchema>(input: I, output: O) {
+  return oc.errors(errors).input(standard(input)).output(standard(output))
+}
+
+const nothing = strict({})
+const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
+const text = Type.String({ minLength: 1, maxLength: LIMITS.messageLength })
+const fields = {
+  title: Type.Optional(Type.String({ maxLength: LIMITS.titleLength })),
+  model: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: LIMITS.modelLength }))),
+  instructions: Type.Optional(Type.String({ maxLength: LIMITS.instructionsLength })),
+  answer: Type.Optional(AnswerRule),
+}
+
+/** Rows of a room that changed; `revision` is the cursor up to which the answer is complete. */
+const changes = {
+  conversation: Conversation,
+  messages: Type.Array(Message),
+  revision: Revision,
+  /** Later changes are left: pull on from `revision`. With `since` 0 it says that older messages exist: see `history`. */
+  more: Type.Boolean(),
+}
+
+/** Everything a client may ask, over the socket at /rpc. Every call needs a session; a room is reached through membership. */
+export const contract = {
+  session: {
+    me: procedure(
+      nothing,
+      strict({ person: Person, version: Type.String(), model: Type.String(), demo: Type.Boolean() }),
+    ),
+  },
+  conversation: {
+    /** The rooms of the caller, all or those changed since a cursor that an earlier call returned (then removed ones too). */
+    list: procedure(
+      strict({ since: Type.Optional(Type.String({ maxLength: 64 })) }),
+      strict({ conversations: Type.Array(Conversation), cursor: Type.String(), complete: Type.Boolean() }),
+    ),
+    create: procedure(strict({ id: Id, ...fields }), Conversation),
+    update: procedure(strict({ id: Id, ...fields }), Conversation),
+    remove: procedure(strict({ id: Id }), nothing),
+    /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
+    join: procedure(
+      strict({ id: Id, since: Revision, limit }),
+      strict({ ...changes, live: Type.Array(LiveText), people: Type.Array(Person) }),
+    ),
+    leave: procedure(strict({ id: Id }), nothing),
+    /** Rows with a revision above `since`, in the order of their revisions. */
+    pull: procedure(strict({ id: Id, since: Revision, limit }), strict(changes)),
+    /** Rows with a position below `before`, newest first. */
+    history: procedure(
+      strict({ id: Id, before: Revision, limit }),
+      strict({ messages: Type.Array(Message), more: Type.Boolean() }),
+    ),
+  },
+  message: {
+    /** Stores a prompt with its queued reply, or a note. Idempotent by `id`; answered only after the commit. */
+    send: procedure(
+      strict({
+        id: Id,
+        conversationId: Id,
+        text,
+        kind: Type.Union([Type.Literal('prompt'), Type.Literal('note')]),
+        replyId: Id,
+      }),
+      strict({ message: Message, reply: nullable(Reply) }),
+    ),
+  },
+  reply: {
+    /** Ends a reply and keeps its text. Idempotent; a reply that has ended is returned as it is. */
+    stop: procedure(strict({ id: Id }), Reply),
+    /**
+     * Goes on from the kept text of a reply that was stopped, interrupted, cut short or failed. `revision` is that of the row that the
+     * person saw: sent again, the call finds a newer row, asks nothing of the model and returns the row.
+     */
+    resume: procedure(strict({ id: Id, revision: Revision }), Reply),
+  },
+}

@@ -1,0 +1,137 @@
+import { sql } from 'drizzle-orm'
+import { boolean, customType, index, integer, pgTable, primaryKey, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core'
+import type { AnswerRule, Failure, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
+
+/*
+ * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
+ * Nothing here is an enum type: a value more must not need a table lock.
+ */
+
+const time = () => timestamp({ withTimezone: true, mode: 'date', precision: 3 })
+
+// drizzle 0.45 over bun-sql would store a JSON string inside of jsonb; as a cast from text every driver stores the value itself.
+const json = <T>() =>
+  customType<{ data: T; driverData: unknown }>({
+    dataType: () => 'jsonb',
+    toDriver: (value) => sql`${JSON.stringify(value)}::text::jsonb`,
+    fromDriver: (value) => (typeof value === 'string' ? JSON.parse(value) : value) as T,
+  })()
+
+/**
+ * The transaction that last changed a row, PostgreSQL's xid8. A reader that remembers its snapshot's xmin and later asks for
+ * `changed >= xmin` misses no commit, whatever order transactions ended in; a clock or a sequence cannot promise that.
+ */
+const changed = customType<{ data: string; driverData: unknown }>({
+  dataType: () => 'xid8',
+  fromDriver: (value) => String(value),
+})
+
+export const person = pgTable('person', {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  kind: text().$type<Person['kind']>().notNull(),
+  createdAt: time().notNull().defaultNow(),
+  disabledAt: time(),
+})
+
+export const session = pgTable(
+  'session',
+  {
+    id: uuid().primaryKey(),
+    /** SHA-256 of the cookie's value, in hex. */
+    tokenHash: text().notNull().unique('session_token'),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id, { onDelete: 'cascade' }),
+    /** The browser's user agent: what a person recognises the device by. */
+    label: text().notNull().default(''),
+    createdAt: time().notNull().defaultNow(),
+    seenAt: time().notNull().defaultNow(),
+    expiresAt: time().notNull(),
+  },
+  (table) => [index().on(table.personId)],
+)
+
+export const link = pgTable('link', {
+  id: uuid().primaryKey(),
+  /** SHA-256 of the token in the link's fragment, in hex. */
+  tokenHash: text().notNull().unique('link_token'),
+  kind: text().$type<'claim'>().notNull(),
+  usesLeft: integer().notNull(),
+  expiresAt: time().notNull(),
+  createdAt: time().notNull().defaultNow(),
+})
+
+export const conversation = pgTable(
+  'conversation',
+  {
+    id: uuid().primaryKey(),
+    revision: integer().notNull(),
+    title: text().notNull().default(''),
+    model: text(),
+    instructions: text().notNull().default(''),
+    answer: text().$type<AnswerRule>().notNull().default('always'),
+    headId: uuid(),
+    /** The reply that is being written; at most one at a time. */
+    runningId: uuid(),
+    lastName: text(),
+    lastText: text(),
+    createdBy: uuid()
+      .notNull()
+      .references(() => person.id),
+    createdAt: time().notNull().defaultNow(),
+    updatedAt: time().notNull().defaultNow(),
+    deletedAt: time(),
+    changed: changed().notNull(),
+  },
+  (table) => [index().on(table.changed)],
+)
+
+export const member = pgTable(
+  'member',
+  {
+    conversationId: uuid()
+      .notNull()
+      .references(() => conversation.id, { onDelete: 'cascade' }),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id, { onDelete: 'cascade' }),
+    role: text().$type<Role>().notNull(),
+    joinedAt: time().notNull().defaultNow(),
+    changed: changed().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
+)
+
+export const message = pgTable(
+  'message',
+  {
+    id: uuid().primaryKey(),
+    conversationId: uuid()
+      .notNull()
+      .references(() => conversation.id, { onDelete: 'cascade' }),
+    parentId: uuid(),
+    kind: text().$type<PersonMessage['kind'] | Reply['kind']>().notNull(),
+    /** The person who wrote it, or for a reply null. */
+    authorId: uuid().references(() => person.id),
+    text: text().notNull(),
+    position: integer().notNull(),
+    revision: integer().notNull(),
+    /** Of a reply: its state; of a person's message null. */
+    state: text().$type<ReplyState>(),
+    model: text(),
+    usage: json<Usage>(),
+    failure: json<Failure>(),
+    truncated: boolean().notNull().default(false),
+    stoppedById: uuid().references(() => person.id),
+    createdAt: time().notNull().defaultNow(),
+    finishedAt: time(),
+    deletedAt: time(),
+  },
+  (table) => [
+    unique('message_position').on(table.conversationId, table.position),
+    index().on(table.conversationId, table.revision),
+    // The few replies that are not finished are all that a start has to look at.
+    index('message_open').on(table.state).where(sql`${table.state} in ('queued', 'streaming')`),
+  ],
+)

@@ -1,0 +1,21 @@
+import type { LogLevel } from './config.ts'
+
+/** One JSON line on standard error for every event. Never a message's text, a token, a key or a cookie. */
+export type Log = Record<LogLevel, (event: string, data?: Record<string, string | number | boolean | null>) => void>
+
+const ORDER: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+export function createLog(least: LogLevel): Log {
+  const at =
+    (level: LogLevel): Log[LogLevel] =>
+    (event, data) => {
+      if (ORDER[level] < ORDER[least]) return
+      process.stderr.write(JSON.stringify({ time: new Date().toISOString(), level, event, ...data }) + '\n')
+    }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** What a log line may say of a failure: its kind and message, never its cause chain (a query's parameters are in there). */
+export function reason(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message.slice(0, 300)}` : 'unknown'
+}
