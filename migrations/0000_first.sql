@@ -86,4 +86,5 @@ CREATE INDEX "conversation_changed_index" ON "conversation" USING btree ("change
 CREATE INDEX "member_person_id_index" ON "member" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "message_conversation_id_revision_index" ON "message" USING btree ("conversation_id","revision");--> statement-breakpoint
 CREATE INDEX "message_open" ON "message" USING btree ("state") WHERE "message"."state" in ('queued', 'streaming');--> statement-breakpoint
+CREATE UNIQUE INDEX "person_one_owner" ON "person" USING btree ("kind") WHERE "person"."kind" = 'owner';--> statement-breakpoint
 CREATE INDEX "session_person_id_index" ON "session" USING btree ("person_id");

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { boolean, customType, index, integer, pgTable, primaryKey, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core'
+import { boolean, customType, index, integer, pgTable, primaryKey, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { AnswerRule, Failure, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
 
 /*
@@ -26,13 +26,18 @@ const changed = customType<{ data: string; driverData: unknown }>({
   fromDriver: (value) => String(value),
 })
 
-export const person = pgTable('person', {
-  id: uuid().primaryKey(),
-  name: text().notNull(),
-  kind: text().$type<Person['kind']>().notNull(),
-  createdAt: time().notNull().defaultNow(),
-  disabledAt: time(),
-})
+export const person = pgTable(
+  'person',
+  {
+    id: uuid().primaryKey(),
+    name: text().notNull(),
+    kind: text().$type<Person['kind']>().notNull(),
+    createdAt: time().notNull().defaultNow(),
+    disabledAt: time(),
+  },
+  // Two claim links opened in the same moment must not make two owners.
+  (table) => [uniqueIndex('person_one_owner').on(table.kind).where(sql`${table.kind} = 'owner'`)],
+)
 
 export const session = pgTable(
   'session',

@@ -1,0 +1,136 @@
+import { Elysia } from 'elysia'
+import { isId } from '#contract'
+import { createAttempts } from './access/attempts.ts'
+import { sessionCookie } from './access/cookies.ts'
+import { enter } from './access/enter.ts'
+import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
+import { signOut, whoIs } from './access/sessions.ts'
+import type { Database } from './database/open.ts'
+import { findOwner } from './database/people.ts'
+import { type Log, reason } from './log.ts'
+import type { Assets } from './pages/assets.ts'
+import { appDocument, enterDocument, messageDocument } from './pages/documents.ts'
+import { secured } from './pages/headers.ts'
+import type { Model } from './replies/model.ts'
+import type { Connection, Sockets } from './rooms/sockets.ts'
+
+export type AppParts = {
+  readonly database: Database
+  readonly sockets: Sockets
+  readonly model: Model
+  readonly assets: Assets
+  readonly version: string
+  readonly log: Log
+  /** Asked for every request, since the port is known only once the server listens. */
+  readonly trust: () => Trust
+}
+
+const ENTER_ATTEMPTS = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
+const ENTER_BYTES = 4_096
+
+/** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
+export function createApp(parts: AppParts) {
+  const { assets, database, log, model, sockets, trust, version } = parts
+  const { db } = database
+  const mayTry = createAttempts(ENTER_ATTEMPTS)
+
+  return new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
+    .onError(({ code, error, request }) => {
+      if (code === 'NOT_FOUND') return answer(request, page(messageDocument(NO_PAGE), 404))
+      log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
+      return answer(request, page(messageDocument(FAILED), 500))
+    })
+    .get('/healthz', async ({ request }) => {
+      const ok = await database.alive()
+      return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
+    })
+    .get('/rpc', async ({ request, server }) => {
+      if (!isSameOrigin(request, trust())) return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
+      const session = await whoIs(db, request, trust())
+      if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
+      const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
+      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
+      if (server?.upgrade(request, { data })) return undefined
+      return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+    })
+    .post(
+      '/auth/enter',
+      async ({ request, server }) => {
+        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+        if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust()))) return answer(request, refusal('too_many', 429))
+        const input = await readInput(request)
+        if (!input) return answer(request, refusal('bad_request', 400))
+        const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
+        switch (result.kind) {
+          case 'entered':
+            return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
+          case 'refused':
+            return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
+        }
+      },
+      { parse: 'none' },
+    )
+    .post(
+      '/auth/leave',
+      async ({ request }) => {
+        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+        const session = await whoIs(db, request, trust())
+        if (session) {
+          await signOut(db, session)
+          sockets.closeSession(session.id)
+        }
+        return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
+      },
+      { parse: 'none' },
+    )
+    .get('/enter', async ({ request }) => {
+      const owner = (await findOwner(db)) !== null
+      return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
+    })
+    .get('/', ({ request }) => room(request))
+    .get('/c/:id', ({ request, params }) => {
+      return isId(params.id) ? room(request) : answer(request, page(messageDocument(NO_PAGE), 404))
+    })
+    .get('/*', ({ request }) => {
+      const found = assets.respond(request, new URL(request.url).pathname)
+      return answer(request, found ?? page(messageDocument(NO_PAGE), 404))
+    })
+
+  /** The app, for a person with a session; its islands find out which room by the address. */
+  async function room(request: Request): Promise<Response> {
+    const session = await whoIs(db, request, trust())
+    if (!session) return answer(request, new Response(null, { status: 303, headers: { location: '/enter' } }))
+    const { person } = session
+    const response = page(appDocument({ assets: assets.page('index.ts'), person, model: model.name, demo: model.demo }))
+    if (session.renewed) response.headers.set('set-cookie', session.renewed)
+    return answer(request, response)
+  }
+
+  function answer(request: Request, response: Response): Response {
+    return secured(response, isSecure(request, trust()))
+  }
+}
+
+const NO_PAGE = { title: 'There is no such page', sentence: 'The address leads nowhere here.', link: { href: '/', text: 'Go to your conversations' } }
+const FAILED = { title: 'Something went wrong', sentence: 'The server could not make this page. Try again in a moment.', link: { href: '/', text: 'Try again' } }
+
+function page(html: string, status = 200): Response {
+  return new Response(html, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' } })
+}
+
+function refusal(error: string, status: number): Response {
+  return Response.json({ error }, { status })
+}
+
+/** The body of POST /auth/enter; null when it is not a small JSON object. */
+async function readInput(request: Request): Promise<{ token: unknown; name: unknown } | null> {
+  const text = await request.text()
+  if (text.length > ENTER_BYTES) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) return null
+    return { token: 'token' in value ? value.token : undefined, name: 'name' in value ? value.name : undefined }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,182 @@
+import { and, eq, gte, isNull, or, sql } from 'drizzle-orm'
+import type { AnswerRule, Author, Conversation, Message, Role } from '#contract'
+import type { Db } from './open.ts'
+import { conversation, member, message } from './schema.ts'
+
+export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
+export type Queryable = Db | Transaction
+export type ConversationRow = typeof conversation.$inferSelect
+
+/** A durable change as everybody has to hear of it: the room's row, the messages that changed, who the members are. */
+export type Change = { readonly conversation: Conversation; readonly messages: readonly Message[]; readonly members: readonly string[] }
+
+/** A conversation whose row this transaction has locked: whoever holds it writes the next revision. */
+export type Locked = { readonly row: ConversationRow; readonly role: Role; readonly members: readonly string[] }
+
+export type Fields = { title?: string; model?: string | null; instructions?: string; answer?: AnswerRule }
+
+/** The transaction that changes a row, for `changed` columns. */
+export const thisTransaction = sql<string>`pg_current_xact_id()`
+
+const memberIds = sql<string>`(select string_agg(person_id::text, ',') from member where member.conversation_id = ${conversation.id})`
+
+export function toConversation(row: ConversationRow): Conversation {
+  return {
+    id: row.id,
+    revision: row.revision,
+    title: row.title,
+    model: row.model,
+    instructions: row.instructions,
+    answer: row.answer,
+    headId: row.headId,
+    last: row.lastName === null ? null : { name: row.lastName, text: row.lastText ?? '' },
+    runningId: row.runningId,
+    createdAt: row.createdAt.getTime(),
+    updatedAt: row.updatedAt.getTime(),
+    deleted: row.deletedAt !== null,
+  }
+}
+
+/** Reaches a conversation through a membership and locks its row. null: it does not exist, was removed, or is not this person's. */
+export async function lockFor(tx: Transaction, conversationId: string, personId: string): Promise<Locked | null> {
+  const [found] = await tx
+    .select({ row: conversation, role: member.role, members: memberIds })
+    .from(member)
+    .innerJoin(conversation, eq(conversation.id, member.conversationId))
+    .where(and(eq(member.personId, personId), eq(member.conversationId, conversationId), isNull(conversation.deletedAt)))
+    .for('update', { of: conversation })
+  return found ? { ...found, members: found.members.split(',') } : null
+}
+
+/** Locks a conversation for the server's own work, removed or not. */
+export async function lock(tx: Transaction, conversationId: string): Promise<Omit<Locked, 'role'> | null> {
+  const [found] = await tx
+    .select({ row: conversation, members: memberIds })
+    .from(conversation)
+    .where(eq(conversation.id, conversationId))
+    .for('update', { of: conversation })
+  return found ? { ...found, members: found.members.split(',') } : null
+}
+
+/** Writes the fields of a locked conversation together with its next revision. */
+export async function write(
+  tx: Transaction,
+  locked: { row: ConversationRow },
+  values: Partial<typeof conversation.$inferInsert> & { revision: number },
+): Promise<Conversation> {
+  const [row] = await tx
+    .update(conversation)
+    .set({ ...values, changed: thisTransaction })
+    .where(eq(conversation.id, locked.row.id))
+    .returning()
+  if (!row) throw new Error('a locked conversation vanished')
+  return toConversation(row)
+}
+
+/** null: the id is another person's, or was removed. `change` is null when the conversation was there already. */
+export async function create(
+  db: Db,
+  by: Author,
+  id: string,
+  fields: Fields,
+): Promise<{ conversation: Conversation; change: Change | null } | null> {
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .insert(conversation)
+      .values({ ...fields, id, revision: 1, createdBy: by.id, changed: thisTransaction })
+      .onConflictDoNothing()
+      .returning()
+    if (!row) {
+      const mine = await reach(tx, id, by.id)
+      return mine ? { conversation: toConversation(mine.row), change: null } : null
+    }
+    await tx.insert(member).values({ conversationId: id, personId: by.id, role: 'owner', changed: thisTransaction })
+    const made = toConversation(row)
+    return { conversation: made, change: { conversation: made, messages: [], members: [by.id] } }
+  })
+}
+
+/** Sets fields. `change` is null when they had these values already. */
+export async function update(
+  db: Db,
+  personId: string,
+  id: string,
+  fields: Fields,
+): Promise<{ kind: 'done'; conversation: Conversation; change: Change | null } | { kind: 'missing' } | { kind: 'forbidden' }> {
+  return db.transaction(async (tx) => {
+    const locked = await lockFor(tx, id, personId)
+    if (!locked) return { kind: 'missing' }
+    if (locked.role === 'viewer') return { kind: 'forbidden' }
+    const { row, members } = locked
+    const same = (Object.keys(fields) as (keyof Fields)[]).every((key) => fields[key] === row[key])
+    if (same) return { kind: 'done', conversation: toConversation(row), change: null }
+    const written = await write(tx, locked, { ...fields, revision: row.revision + 1 })
+    return { kind: 'done', conversation: written, change: { conversation: written, messages: [], members } }
+  })
+}
+
+/** Leaves a tombstone. Removing what is gone, or what was never there, is done already: `members` is then empty. */
+export async function remove(
+  db: Db,
+  personId: string,
+  id: string,
+): Promise<{ kind: 'done'; runningId: string | null; members: readonly string[] } | { kind: 'forbidden' }> {
+  return db.transaction(async (tx) => {
+    const locked = await lockFor(tx, id, personId)
+    if (!locked) return { kind: 'done', runningId: null, members: [] }
+    if (locked.role !== 'owner') return { kind: 'forbidden' }
+    await write(tx, locked, { deletedAt: new Date(), revision: locked.row.revision + 1 })
+    // What waits for its turn will not be asked; the one that runs ends by itself.
+    await tx
+      .update(message)
+      .set({ state: 'stopped' })
+      .where(and(eq(message.conversationId, id), eq(message.state, 'queued')))
+    return { kind: 'done', runningId: locked.row.runningId, members: locked.members }
+  })
+}
+
+/** Reaches a conversation through a membership, without a lock. */
+export async function reach(db: Queryable, id: string, personId: string): Promise<{ row: ConversationRow; role: Role } | null> {
+  const [found] = await db
+    .select({ row: conversation, role: member.role })
+    .from(member)
+    .innerJoin(conversation, eq(conversation.id, member.conversationId))
+    .where(and(eq(member.personId, personId), eq(member.conversationId, id), isNull(conversation.deletedAt)))
+  return found ?? null
+}
+
+/**
+ * The rooms of a person: all that live (`complete`), or those changed since a cursor, removed ones included.
+ * The cursor is the xmin of a snapshot taken before the rows are read: a transaction that had not ended by then has an id
+ * at or above it and is found by the next call, whatever the order of the commits. A cursor that this database has not reached yet
+ * comes from before a restore; it is answered with everything.
+ */
+export async function list(
+  db: Db,
+  personId: string,
+  since: string | null,
+): Promise<{ conversations: Conversation[]; cursor: string; complete: boolean }> {
+  const [now] = await db
+    .select({
+      from: sql<string>`pg_snapshot_xmin(snapshot.value)::text`,
+      to: sql<string>`pg_snapshot_xmax(snapshot.value)::text`,
+    })
+    .from(sql`(select pg_current_snapshot() as value) as snapshot`)
+  if (!now) throw new Error('no snapshot')
+  const cursor = since !== null && /^\d{1,19}$/.test(since) && BigInt(since) <= BigInt(now.to) ? since : null
+  const mine = eq(member.personId, personId)
+  const rows = await db
+    .select({ row: conversation })
+    .from(member)
+    .innerJoin(conversation, eq(conversation.id, member.conversationId))
+    .where(
+      cursor === null
+        ? and(mine, isNull(conversation.deletedAt))
+        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)))),
+    )
+  return { conversations: rows.map(({ row }) => toConversation(row)), cursor: now.from, complete: cursor === null }
+}
+
+function xid(value: string) {
+  return sql<string>`${value}::text::xid8`
+}

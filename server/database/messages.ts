@@ -1,0 +1,124 @@
+import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
+import type { Message, PersonMessage, Reply } from '#contract'
+import type { Queryable } from './conversations.ts'
+import { message, person } from './schema.ts'
+
+export type MessageRow = typeof message.$inferSelect
+
+/** A page ends at this many UTF-16 units of text, so that one answer cannot fill a socket's send buffer. */
+const PAGE_UNITS = 400_000
+
+const stopper = alias(person, 'stopper')
+
+/** What a row names by id, by name. */
+type Names = { author: string | null; stopper: string | null }
+
+export function toMessage(row: MessageRow, names: Names): Message {
+  return row.kind === 'reply' ? toReply(row, names.stopper) : toPersonMessage(row, row.kind, names.author ?? '')
+}
+
+export function toReply(row: MessageRow, stopperName: string | null): Reply {
+  return {
+    ...place(row),
+    kind: 'reply',
+    state: row.state ?? 'failed',
+    model: row.model,
+    usage: row.usage,
+    failure: row.failure,
+    truncated: row.truncated,
+    stoppedBy: row.stoppedById === null ? null : { id: row.stoppedById, name: stopperName ?? '' },
+    finishedAt: row.finishedAt?.getTime() ?? null,
+  }
+}
+
+function toPersonMessage(row: MessageRow, kind: PersonMessage['kind'], authorName: string): PersonMessage {
+  return { ...place(row), kind, author: { id: row.authorId ?? row.id, name: authorName } }
+}
+
+function place(row: MessageRow) {
+  return {
+    id: row.id,
+    conversationId: row.conversationId,
+    parentId: row.parentId,
+    text: row.deletedAt === null ? row.text : '',
+    position: row.position,
+    revision: row.revision,
+    createdAt: row.createdAt.getTime(),
+    deleted: row.deletedAt !== null,
+  }
+}
+
+function select(db: Queryable) {
+  return db
+    .select({ row: message, names: { author: person.name, stopper: stopper.name } })
+    .from(message)
+    .leftJoin(person, eq(person.id, message.authorId))
+    .leftJoin(stopper, eq(stopper.id, message.stoppedById))
+}
+
+export async function byIds(db: Queryable, ids: readonly string[]): Promise<{ row: MessageRow; message: Message }[]> {
+  const rows = await select(db).where(inArray(message.id, [...ids]))
+  return rows.map(({ row, names }) => ({ row, message: toMessage(row, names) }))
+}
+
+/** Rows with a revision above `since`, in the order of their revisions. `more`: later ones are left. */
+export async function changedSince(db: Queryable, conversationId: string, since: number, limit: number): Promise<Page> {
+  return page(
+    await select(db)
+      .where(and(eq(message.conversationId, conversationId), gt(message.revision, since)))
+      .orderBy(asc(message.revision))
+      .limit(limit + 1),
+    limit,
+  )
+}
+
+/** Rows with a position below `before`, newest first. `more`: older ones are left. */
+export async function before(db: Queryable, conversationId: string, before: number, limit: number): Promise<Page> {
+  return page(
+    await select(db)
+      .where(and(eq(message.conversationId, conversationId), lt(message.position, before)))
+      .orderBy(desc(message.position))
+      .limit(limit + 1),
+    limit,
+  )
+}
+
+export type Page = { readonly messages: Message[]; readonly more: boolean }
+
+function page(rows: { row: MessageRow; names: Names }[], limit: number): Page {
+  let units = 0
+  const messages: Message[] = []
+  for (const { row, names } of rows.slice(0, limit)) {
+    units += row.text.length
+    if (units > PAGE_UNITS && messages.length > 0) break
+    messages.push(toMessage(row, names))
+  }
+  return { messages, more: messages.length < rows.length }
+}
+
+/** One message on the way from the root of the room to a prompt. */
+export type Step = { readonly kind: MessageRow['kind']; readonly text: string; readonly author: string | null; readonly deleted: boolean }
+
+/** The path that ends in a message, oldest first, at most `limit` steps of it. */
+export async function path(db: Queryable, lastId: string, limit: number): Promise<Step[]> {
+  const steps = sql`(
+    with recursive path as (
+      select id, parent_id, kind, text, author_id, deleted_at, 1 as depth from message where id = ${lastId}
+      union all
+      select m.id, m.parent_id, m.kind, m.text, m.author_id, m.deleted_at, path.depth + 1
+      from message m join path on m.id = path.parent_id where path.depth < ${limit}
+    )
+    select path.kind, path.text, path.depth, path.deleted_at is not null as deleted, person.name as author
+    from path left join person on person.id = path.author_id
+  ) as steps`
+  return db
+    .select({
+      kind: sql<MessageRow['kind']>`steps.kind`,
+      text: sql<string>`steps.text`,
+      author: sql<string | null>`steps.author`,
+      deleted: sql<boolean>`steps.deleted`,
+    })
+    .from(steps)
+    .orderBy(sql`steps.depth desc`)
+}

@@ -1,0 +1,90 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { StartError } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Db, Door } from './door.ts'
+import { openEmbedded } from './embedded.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { migrate } from './migrate.ts'
+import { isNeon, openNeon } from './neon.ts'
+import { openPostgres } from './postgres.ts'
+import { startFailure } from './start-failure.ts'
+
+export { type Db, rows } from './door.ts'
+
+const ALIVE_MS = 2000
+
+export interface Database {
+  readonly db: Db
+  readonly kind: 'embedded' | 'postgres' | 'neon'
+  /** One cheap round trip; false when there is no answer within two seconds. */
+  alive(): Promise<boolean>
+  /** Ends the connections (and the embedded database), then frees the data directory. May be called more than once. */
+  close(): Promise<void>
+}
+
+export interface OpenOptions {
+  /** null: the embedded database in the data directory. */
+  readonly url: string | null
+  readonly dataDir: string
+  readonly log: Log
+  /** Told, in a sentence for a person, what takes its time at a first start. */
+  readonly progress?: (sentence: string) => void
+}
+
+/**
+ * Takes the data directory for this process, opens the database and brings it up to date. The directory is taken whatever the database is:
+ * the journals of running replies are in it. Throws a StartError that says in one sentence what is wrong.
+ */
+export async function openDatabase(options: OpenOptions): Promise<Database> {
+  const lock = await takeDirectory(options.dataDir)
+  try {
+    const { kind, door } = await openDoor(options)
+    try {
+      await migrate(door.db)
+    } catch (error) {
+      await door.close().catch(() => {})
+      throw startFailure(error, options.url)
+    }
+    let closing: Promise<void> | undefined
+    return {
+      db: door.db,
+      kind,
+      alive: () => isAlive(door.db),
+      close: () => (closing ??= door.close().finally(() => lock.release())),
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function openDoor({ url, dataDir, log, progress }: OpenOptions): Promise<{ kind: Database['kind']; door: Door }> {
+  if (url === null) return { kind: 'embedded', door: await openEmbedded({ dataDir, log, ...(progress && { progress }) }) }
+  return isNeon(url) ? { kind: 'neon', door: openNeon(url, log) } : { kind: 'postgres', door: openPostgres(url) }
+}
+
+async function takeDirectory(dataDir: string): Promise<Lock> {
+  let lock: Lock | null
+  try {
+    const created = await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    if (created !== undefined) await chmod(dataDir, 0o700)
+    lock = takeLock(join(dataDir, 'server.lock'))
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : 'unknown reason'
+    throw new StartError(`The data directory ${dataDir} cannot be written (${detail}). Give this user the right to write there, or set DATA_DIR to another directory.`)
+  }
+  if (lock !== null) return lock
+  throw new StartError(`The data directory ${dataDir} is in use by another running Confab. Stop that one, or set DATA_DIR to another directory.`)
+}
+
+async function isAlive(db: Db): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), ALIVE_MS)
+  const answer = db.execute(sql`select 1`).then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
+}

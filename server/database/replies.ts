@@ -1,0 +1,146 @@
+import { and, asc, eq, inArray } from 'drizzle-orm'
+import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
+import { type Change, lock, lockFor, type Queryable, write } from './conversations.ts'
+import { byIds, toReply } from './messages.ts'
+import type { Db } from './open.ts'
+import { conversation, member, message } from './schema.ts'
+
+export type FinalState = Exclude<ReplyState, 'queued' | 'streaming'>
+
+/** How a reply ended, with its whole text; null leaves the text as it is. */
+export type Outcome = {
+  readonly state: FinalState
+  readonly text: string | null
+  readonly model: string | null
+  readonly usage: Usage | null
+  readonly failure: Failure | null
+  readonly truncated: boolean
+  readonly stoppedBy: Author | null
+}
+
+export type OpenReply = { readonly id: string; readonly conversationId: string; readonly parentId: string | null; readonly text: string }
+
+const OPEN: ReplyState[] = ['queued', 'streaming']
+const MODEL_NAME = 'Gemini'
+
+/** What a run has to know to begin: the kept text, the prompt, the room's settings. null: there is no such reply in the queue. */
+export async function findQueued(db: Queryable, id: string) {
+  const [found] = await db
+    .select({
+      id: message.id,
+      conversationId: message.conversationId,
+      parentId: message.parentId,
+      text: message.text,
+      model: conversation.model,
+      instructions: conversation.instructions,
+      deletedAt: conversation.deletedAt,
+    })
+    .from(message)
+    .innerJoin(conversation, eq(conversation.id, message.conversationId))
+    .where(and(eq(message.id, id), eq(message.state, 'queued')))
+  return found ?? null
+}
+
+/** Marks a queued reply as being written. null: it was not queued any more. */
+export async function begin(db: Db, reply: { id: string; conversationId: string }): Promise<Change | null> {
+  return db.transaction(async (tx) => {
+    const locked = await lock(tx, reply.conversationId)
+    if (!locked) return null
+    const revision = locked.row.revision + 1
+    const [row] = await tx
+      .update(message)
+      .set({ state: 'streaming', revision })
+      .where(and(eq(message.id, reply.id), eq(message.state, 'queued')))
+      .returning()
+    if (!row) return null
+    const written = await write(tx, locked, { revision, runningId: row.id })
+    return { conversation: written, messages: [toReply(row, null)], members: locked.members }
+  })
+}
+
+/** Writes how a reply ended. null: it had ended before, and stays as it was. */
+export async function finish(db: Db, reply: { id: string; conversationId: string }, outcome: Outcome): Promise<Change | null> {
+  return db.transaction(async (tx) => {
+    const locked = await lock(tx, reply.conversationId)
+    if (!locked) return null
+    const revision = locked.row.revision + 1
+    const { stoppedBy, text, ...values } = outcome
+    const [row] = await tx
+      .update(message)
+      .set({ ...values, ...(text === null ? {} : { text }), stoppedById: stoppedBy?.id ?? null, finishedAt: new Date(), revision })
+      .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
+      .returning()
+    if (!row) return null
+    const written = await write(tx, locked, {
+      revision,
+      runningId: locked.row.runningId === row.id ? null : locked.row.runningId,
+      ...(row.text === '' ? {} : { lastName: MODEL_NAME, lastText: preview(row.text, LIMITS.previewLength) }),
+      updatedAt: new Date(),
+    })
+    return { conversation: written, messages: [toReply(row, stoppedBy?.name ?? null)], members: locked.members }
+  })
+}
+
+export type Requeued =
+  /** `change` is null when the row is newer than the one that the person saw: nothing is asked again. */
+  | { readonly kind: 'queued'; readonly reply: Reply; readonly change: Change | null }
+  | { readonly kind: 'missing' | 'forbidden' | 'finished' }
+
+/** Puts a reply that did not end well back into the queue, with its text kept. */
+export async function requeue(db: Db, personId: string, id: string, seenRevision: number): Promise<Requeued> {
+  return db.transaction(async (tx) => {
+    const reply = await reachReply(tx, personId, id)
+    const locked = reply && (await lockFor(tx, reply.conversationId, personId))
+    const [found] = locked ? await byIds(tx, [id]) : []
+    if (!locked || found?.message.kind !== 'reply') return { kind: 'missing' }
+    if (locked.role === 'viewer') return { kind: 'forbidden' }
+    if (found.row.revision !== seenRevision) return { kind: 'queued', reply: found.message, change: null }
+    if (found.row.state === 'complete' && !found.row.truncated) return { kind: 'finished' }
+    const revision = locked.row.revision + 1
+    const [row] = await tx
+      .update(message)
+      .set({ state: 'queued', failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
+      .where(eq(message.id, id))
+      .returning()
+    if (!row) return { kind: 'missing' }
+    const written = await write(tx, locked, { revision })
+    const queued = toReply(row, null)
+    return { kind: 'queued', reply: queued, change: { conversation: written, messages: [queued], members: locked.members } }
+  })
+}
+
+/** Reaches a reply through a membership of its room. */
+export async function reachReply(
+  db: Queryable,
+  personId: string,
+  id: string,
+): Promise<{ conversationId: string; state: ReplyState; role: Role } | null> {
+  const [found] = await db
+    .select({ conversationId: message.conversationId, state: message.state, role: member.role, deletedAt: conversation.deletedAt })
+    .from(message)
+    .innerJoin(member, and(eq(member.conversationId, message.conversationId), eq(member.personId, personId)))
+    .innerJoin(conversation, eq(conversation.id, message.conversationId))
+    .where(and(eq(message.id, id), eq(message.kind, 'reply')))
+  if (!found?.state || found.deletedAt !== null) return null
+  return { conversationId: found.conversationId, state: found.state, role: found.role }
+}
+
+export async function readReply(db: Queryable, id: string): Promise<Reply | null> {
+  const [found] = await byIds(db, [id])
+  return found?.message.kind === 'reply' ? found.message : null
+}
+
+/** Every reply that has not ended, in the order in which they were asked for. */
+export async function openReplies(db: Queryable): Promise<(OpenReply & { state: ReplyState | null })[]> {
+  return db
+    .select({
+      id: message.id,
+      conversationId: message.conversationId,
+      parentId: message.parentId,
+      text: message.text,
+      state: message.state,
+    })
+    .from(message)
+    .where(inArray(message.state, OPEN))
+    .orderBy(asc(message.conversationId), asc(message.position))
+}

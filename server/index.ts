@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import { openAdminSocket } from './access/admin.ts'
+import { makeClaimLink } from './access/enter.ts'
+import { createApp } from './app.ts'
+import { type Config, readConfig, StartError } from './config.ts'
+import { type Db, openDatabase } from './database/open.ts'
+import { findOwner, forgetExpired } from './database/people.ts'
+import { createLog, type Log, reason } from './log.ts'
+import { loadAssets } from './pages/assets.ts'
+import { createRouter } from './procedures/index.ts'
+import { createDemo } from './replies/demo.ts'
+import { createGemini } from './replies/gemini.ts'
+import { openJournals } from './replies/journal.ts'
+import { ReplyQueue } from './replies/queue.ts'
+import { recover } from './replies/recover.ts'
+import { createLocalBus } from './rooms/bus.ts'
+import { createChanges } from './rooms/changes.ts'
+import { createSocketHandlers } from './rooms/socket.ts'
+import { Sockets } from './rooms/sockets.ts'
+
+const { version } = packageJson
+const CLIENT = join(import.meta.dirname, '../dist/client')
+const REPLY_GRACE_MS = 2_000
+const CALL_GRACE_MS = 1_000
+const STOP_MS = 9_000
+const EXPIRY_MS = 60 * 60 * 1000
+
+const say = (line: string) => process.stdout.write(line + '\n')
+
+/** Starts everything in order; returns its stop, which ends it in reverse order. */
+async function start(config: Config, log: Log): Promise<() => Promise<void>> {
+  const assets = loadClient()
+  const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, log, progress: say })
+  const stops: (() => Promise<unknown> | void)[] = [() => database.close()]
+  const stop = async () => {
+    for (const next of stops.splice(0).reverse()) await next()
+  }
+  try {
+    const { db } = database
+    const bus = createLocalBus()
+    const changes = createChanges(bus)
+    const sockets = new Sockets()
+    const { name, apiKey, baseUrl } = config.model
+    const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
+    const parts = { db, bus, changes, model, log, journals: openJournals(join(config.dataDir, 'journal')) }
+    const replies = new ReplyQueue(parts)
+    const socket = createSocketHandlers({
+      router: createRouter({ db, changes, replies, model, version }),
+      sockets,
+      onError: (error) => log.error('call.failed', { reason: reason(error) }),
+    })
+    const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
+    const app = createApp({ database, sockets, model, assets, version, log, trust: () => trust })
+
+    await forgetExpired(db)
+    await recover(parts, replies)
+    stops.push(() => replies.close(REPLY_GRACE_MS))
+
+    const server = listen(config, app, socket.handlers)
+    trust.port = server.port ?? config.port
+    bus.attach(server)
+    stops.push(async () => {
+      const stopped = server.stop(false)
+      const until = performance.now() + CALL_GRACE_MS
+      while (socket.inFlight() > 0 && performance.now() < until) await Bun.sleep(10)
+      sockets.closeAll()
+      await Promise.race([stopped, Bun.sleep(CALL_GRACE_MS)])
+      await server.stop(true)
+    })
+
+    const url = config.publicUrl ?? address(config, trust.port)
+    stops.push(openAdminSocket(config.dataDir, async () => url + (await makeClaimLink(db))))
+    stops.push(endExpiredSessions(db, sockets, log))
+
+    say(`Confab is ready at ${url}`)
+    if (!(await findOwner(db))) say(`Open this link to become its owner (valid for one hour, once): ${url}${await makeClaimLink(db)}`)
+    if (model.demo) say('Replies come from the built-in demo model. For Gemini, set GEMINI_API_KEY (see README.md) and start again.')
+    if (!config.tls && !config.publicUrl?.startsWith('https:') && !isLoopback(config.host)) {
+      say('Warning: this server can be reached from the network without TLS, so cookies and messages travel in clear text. See "Deploy" in README.md.')
+    }
+    return stop
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** An open socket outlives its cookie, so sessions that have expired are looked for now and then. Returns its stop. */
+function endExpiredSessions(db: Db, sockets: Sockets, log: Log): () => void {
+  const look = async () => {
+    for (const id of await forgetExpired(db)) sockets.closeSession(id)
+  }
+  const timer = setInterval(() => void look().catch((error) => log.warn('expiry.failed', { reason: reason(error) })), EXPIRY_MS)
+  return () => clearInterval(timer)
+}
+
+function loadClient() {
+  try {
+    return loadAssets(CLIENT)
+  } catch {
+    throw new StartError('The client has not been built. Run "bun run build", or start with "bun start", which builds it.')
+  }
+}
+
+function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<never> | object) {
+  const { host, port, tls } = config
+  try {
+    app.listen({
+      port,
+      hostname: host,
+      websocket: websocket as never,
+      ...(tls ? { tls: { cert: Bun.file(tls.certFile), key: Bun.file(tls.keyFile) } } : {}),
+    })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'EADDRINUSE') throw new StartError(`Port ${port} on ${host} is taken by another program. Stop that program, or set PORT to a free port.`)
+    if (code === 'EACCES') throw new StartError(`This user may not listen on port ${port}. Set PORT to a number above 1023.`)
+    throw new StartError(`The server cannot listen on ${host}, port ${port}: ${reason(error)}. Check HOST, PORT, TLS_CERT and TLS_KEY.`)
+  }
+  if (!app.server) throw new StartError(`The server cannot listen on ${host}, port ${port}.`)
+  return app.server
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+function address({ host, tls }: Config, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' || isLoopback(host) ? 'localhost' : host
+  return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
+let log = createLog('info')
+try {
+  const config = readConfig(process.env)
+  log = createLog(config.logLevel)
+  process.on('unhandledRejection', (error) => log.error('process.unhandled', { reason: reason(error) }))
+  const stop = await start(config, log)
+  let stopping = false
+  const end = () => {
+    if (stopping) return
+    stopping = true
+    // Whatever hangs must not keep the process: what it had to say is in the journals.
+    setTimeout(() => process.exit(0), STOP_MS).unref()
+    void stop()
+      .catch((error) => log.error('stop.failed', { reason: reason(error) }))
+      .finally(() => process.exit(0))
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+} catch (error) {
+  if (!(error instanceof StartError)) log.error('start.failed', { reason: reason(error) })
+  process.stderr.write((error instanceof StartError ? error.message : `Confab could not start: ${reason(error)}`) + '\n')
+  process.exit(1)
+}

@@ -1,0 +1,35 @@
+/**
+ * On every answer. Nothing is allowed but what the pages need: own scripts, styles, images and sockets. `require-trusted-types-for` makes the
+ * browser itself refuse any HTML that did not pass one of the two named policies (the templates' and the markdown renderer's).
+ */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  'trusted-types svelte-trusted-html confab-markdown',
+].join('; ')
+
+const HEADERS: Record<string, string> = {
+  'content-security-policy': POLICY,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+}
+
+/** Adds the security headers to an answer, and HSTS when the person came over https. */
+export function secured(response: Response, secure: boolean): Response {
+  for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value)
+  if (secure) response.headers.set('strict-transport-security', 'max-age=31536000')
+  return response
+}

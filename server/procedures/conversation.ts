@@ -1,0 +1,93 @@
+import { label, LIMITS, storable } from '#contract'
+import { create, type Fields, list, reach, remove, toConversation, update } from '../database/conversations.ts'
+import { before, changedSince } from '../database/messages.ts'
+import { peopleOf } from '../database/people.ts'
+import { joinRoom, leaveRoom } from '../rooms/sockets.ts'
+import { os, type Parts } from './router.ts'
+
+export function conversationProcedures({ db, changes, replies }: Parts) {
+  const { conversation } = os
+  return {
+    list: conversation.list.handler(({ input, context }) => list(db, context.socket.data.person.id, input.since ?? null)),
+
+    create: conversation.create.handler(async ({ input: { id, ...fields }, context, errors }) => {
+      const { person } = context.socket.data
+      const made = await changes.change(id, async () => (await create(db, person, id, clean(fields))) ?? { conversation: null, change: null })
+      if (!made.conversation) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
+      return made.conversation
+    }),
+
+    update: conversation.update.handler(async ({ input: { id, ...fields }, context, errors }) => {
+      const { person } = context.socket.data
+      const result = await changes.change(id, async () => ({ change: null, ...(await update(db, person.id, id, clean(fields))) }))
+      switch (result.kind) {
+        case 'done':
+          return result.conversation
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        case 'forbidden':
+          throw errors.FORBIDDEN()
+      }
+    }),
+
+    remove: conversation.remove.handler(async ({ input: { id }, context, errors }) => {
+      const { person } = context.socket.data
+      const result = await changes.remove(id, async () => ({ members: [], ...(await remove(db, person.id, id)) }))
+      if (result.kind === 'forbidden') throw errors.FORBIDDEN()
+      if (result.members.length > 0) replies.drop(id, person)
+      return {}
+    }),
+
+    join: conversation.join.handler(async ({ input: { id, since, limit }, context, errors }) => {
+      const { socket } = context
+      const { person } = socket.data
+      // Membership first, so that a stranger's socket is never subscribed; then the topic, then the rows, then the live texts. A change
+      // that commits after the rows are read reaches the subscribed socket as a frame, so nothing falls between the two.
+      if (!(await reach(db, id, person.id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      if (!joinRoom(socket, id)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
+      const changed = await read(id, person.id, since, limit)
+      if (!changed) {
+        leaveRoom(socket, id)
+        throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      }
+      const people = await peopleOf(db, id)
+      return { ...changed, people, live: replies.texts(id) }
+    }),
+
+    leave: conversation.leave.handler(({ input, context }) => {
+      leaveRoom(context.socket, input.id)
+      return {}
+    }),
+
+    pull: conversation.pull.handler(async ({ input: { id, since, limit }, context, errors }) => {
+      const changed = await read(id, context.socket.data.person.id, since, limit)
+      if (!changed) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      return changed
+    }),
+
+    history: conversation.history.handler(async ({ input, context, errors }) => {
+      if (!(await reach(db, input.id, context.socket.data.person.id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      return before(db, input.id, input.before, input.limit)
+    }),
+  }
+
+  // The row of the room is read before its messages: its revision is then a cursor that no message read later can be missing below.
+  async function read(id: string, personId: string, since: number, limit: number) {
+    const found = await reach(db, id, personId)
+    if (!found) return null
+    const { row } = found
+    const room = toConversation(row)
+    if (since === 0) return { conversation: room, revision: row.revision, ...(await before(db, id, row.revision + 1, limit)) }
+    const page = await changedSince(db, id, since, limit)
+    const revision = page.more ? (page.messages.at(-1)?.revision ?? since) : Math.max(row.revision, since)
+    return { conversation: room, revision, ...page }
+  }
+}
+
+function clean<T extends Fields>({ title, instructions, ...rest }: T) {
+  return {
+    ...rest,
+    ...(title === undefined ? {} : { title: label(title, LIMITS.titleLength) }),
+    ...(instructions === undefined ? {} : { instructions: storable(instructions) }),
+  }
+}

@@ -1,0 +1,15 @@
+import { conversationProcedures } from './conversation.ts'
+import { messageProcedures } from './message.ts'
+import { replyProcedures } from './reply.ts'
+import { os, type Parts } from './router.ts'
+import { sessionProcedures } from './session.ts'
+
+/** Everything that a client may ask, bound to the parts it works with. */
+export function createRouter(parts: Parts) {
+  return os.router({
+    session: sessionProcedures(parts),
+    conversation: conversationProcedures(parts),
+    message: messageProcedures(parts),
+    reply: replyProcedures(parts),
+  })
+}

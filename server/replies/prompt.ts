@@ -1,0 +1,53 @@
+import type { Step } from '../database/messages.ts'
+import type { ModelRequest, Turn } from './model.ts'
+
+/** Roughly 150,000 tokens at four UTF-16 units each: what a request may carry. The oldest turns go first. */
+const CONTEXT_UNITS = 600_000
+
+/** How far back a request looks at all. */
+export const CONTEXT_STEPS = 2_000
+
+const SEVERAL_PEOPLE = 'Several people take part in this conversation. Each of their messages begins with the name of its author.'
+const GO_ON = 'Your answer was cut off. Continue it exactly where it stops: begin with the very next character and repeat nothing.'
+
+/**
+ * What the model is asked: the path from the root to the prompt, without notes, removed messages and empty replies; with the speakers'
+ * names when there is more than one; cut to the budget from the front; and for a reply that goes on, its kept text.
+ */
+export function buildRequest(options: { model: string; instructions: string; steps: readonly Step[]; kept: string }): ModelRequest {
+  const spoken = options.steps.filter((step) => step.kind !== 'note' && !step.deleted && step.text !== '')
+  const several = new Set(spoken.filter((step) => step.kind === 'prompt').map((step) => step.author)).size > 1
+  const turns: Turn[] = spoken.map((step) =>
+    step.kind === 'reply' ? { role: 'model', text: step.text } : { role: 'user', text: several ? `${step.author}: ${step.text}` : step.text },
+  )
+  if (options.kept !== '') turns.push({ role: 'model', text: options.kept }, { role: 'user', text: GO_ON })
+  return {
+    model: options.model,
+    instructions: [options.instructions, several ? SEVERAL_PEOPLE : ''].filter((part) => part !== '').join('\n\n'),
+    turns: joined(fitting(turns)),
+  }
+}
+
+/** The newest turns that fit the budget, beginning with a user's; the last one is always among them. */
+function fitting(turns: readonly Turn[]): readonly Turn[] {
+  let units = 0
+  let from = turns.length
+  while (from > 0) {
+    units += turns[from - 1]?.text.length ?? 0
+    if (units > CONTEXT_UNITS && from < turns.length) break
+    from--
+  }
+  while (from < turns.length - 1 && turns[from]?.role === 'model') from++
+  return turns.slice(from)
+}
+
+/** Neighbours of one role as one turn: providers expect the roles to alternate. */
+function joined(turns: readonly Turn[]): Turn[] {
+  const result: Turn[] = []
+  for (const turn of turns) {
+    const last = result.at(-1)
+    if (last?.role === turn.role) result[result.length - 1] = { role: turn.role, text: `${last.text}\n\n${turn.text}` }
+    else result.push(turn)
+  }
+  return result
+}

@@ -1,0 +1,49 @@
+import type { Router } from '@orpc/server'
+import type { WebSocketHandler } from 'bun'
+import { CLOSE, HEARTBEAT, LIMITS, MINIMUM_WIRE } from '#contract'
+import { Peers } from './peers.ts'
+import type { CallContext, Connection, Sockets } from './sockets.ts'
+
+const BACKPRESSURE_BYTES = 1024 * 1024
+const IDLE_SECONDS = 60
+
+/**
+ * Bun's handlers for the one kind of socket there is: heartbeat, calls, and closing whoever cannot keep up.
+ * A reader over the backpressure limit is closed rather than silently skipped: it reconnects and catches up.
+ */
+export function createSocketHandlers(options: {
+  // oxlint-disable-next-line typescript/no-explicit-any -- oRPC's router type cannot be spelled without it
+  router: Router<any, CallContext>
+  sockets: Sockets
+  onError: (error: unknown) => void
+}): { handlers: WebSocketHandler<Connection>; inFlight: () => number } {
+  const { sockets } = options
+  const peers = new Peers(options.router, options.onError)
+  const handlers: WebSocketHandler<Connection> = {
+    maxPayloadLength: LIMITS.frameBytes,
+    backpressureLimit: BACKPRESSURE_BYTES,
+    closeOnBackpressureLimit: true,
+    perMessageDeflate: false,
+    idleTimeout: IDLE_SECONDS,
+    open(socket) {
+      if (socket.data.wire < MINIMUM_WIRE) {
+        socket.close(CLOSE.outdated, 'this page is older than the server: reload it')
+        return
+      }
+      peers.open(socket)
+      sockets.add(socket)
+    },
+    message(socket, frame) {
+      if (frame === HEARTBEAT.ping) socket.send(HEARTBEAT.pong)
+      else peers.message(socket, frame, { socket })
+    },
+    drain(socket) {
+      peers.drain(socket)
+    },
+    close(socket) {
+      sockets.remove(socket)
+      peers.close(socket)
+    },
+  }
+  return { handlers, inFlight: () => peers.inFlight }
+}
