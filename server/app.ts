@@ -45,7 +45,8 @@ export function createApp(parts: AppParts) {
       return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
     })
     .get('/rpc', async ({ request, server }) => {
-      if (!isSameOrigin(request, trust())) return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
+      if (!isSameOrigin(request, trust()))
+        return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
       const session = await whoIs(db, request, trust())
       if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
       const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
@@ -57,7 +58,8 @@ export function createApp(parts: AppParts) {
       '/auth/enter',
       async ({ request, server }) => {
         if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-        if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust()))) return answer(request, refusal('too_many', 429))
+        if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust())))
+          return answer(request, refusal('too_many', 429))
         const input = await readInput(request)
         if (!input) return answer(request, refusal('bad_request', 400))
         const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
@@ -111,8 +113,16 @@ export function createApp(parts: AppParts) {
   }
 }
 
-const NO_PAGE = { title: 'There is no such page', sentence: 'The address leads nowhere here.', link: { href: '/', text: 'Go to your conversations' } }
-const FAILED = { title: 'Something went wrong', sentence: 'The server could not make this page. Try again in a moment.', link: { href: '/', text: 'Try again' } }
+const NO_PAGE = {
+  title: 'There is no such page',
+  sentence: 'The address leads nowhere here.',
+  link: { href: '/', text: 'Go to your conversations' },
+}
+const FAILED = {
+  title: 'Something went wrong',
+  sentence: 'The server could not make this page. Try again in a moment.',
+  link: { href: '/', text: 'Try again' },
+}
 
 function page(html: string, status = 200): Response {
   return new Response(html, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' } })

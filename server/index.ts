@@ -77,7 +77,9 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
     if (!(await findOwner(db))) say(`Open this link to become its owner (valid for one hour, once): ${url}${await makeClaimLink(db)}`)
     if (model.demo) say('Replies come from the built-in demo model. For Gemini, set GEMINI_API_KEY (see README.md) and start again.')
     if (!config.tls && !config.publicUrl?.startsWith('https:') && !isLoopback(config.host)) {
-      say('Warning: this server can be reached from the network without TLS, so cookies and messages travel in clear text. See "Deploy" in README.md.')
+      say(
+        'Warning: this server can be reached from the network without TLS, so cookies and messages travel in clear text. See "Deploy" in README.md.',
+      )
     }
     return stop
   } catch (error) {
@@ -114,7 +116,8 @@ function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bu
     })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null
-    if (code === 'EADDRINUSE') throw new StartError(`Port ${port} on ${host} is taken by another program. Stop that program, or set PORT to a free port.`)
+    if (code === 'EADDRINUSE')
+      throw new StartError(`Port ${port} on ${host} is taken by another program. Stop that program, or set PORT to a free port.`)
     if (code === 'EACCES') throw new StartError(`This user may not listen on port ${port}. Set PORT to a number above 1023.`)
     throw new StartError(`The server cannot listen on ${host}, port ${port}: ${reason(error)}. Check HOST, PORT, TLS_CERT and TLS_KEY.`)
   }

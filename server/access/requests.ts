@@ -40,5 +40,8 @@ function network(address: string): string {
     while (groups.length + after.length < 8) groups.push('0')
     groups.push(...after)
   }
-  return groups.slice(0, 4).map((group) => group.padStart(4, '0')).join(':')
+  return groups
+    .slice(0, 4)
+    .map((group) => group.padStart(4, '0'))
+    .join(':')
 }

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
-import { DURABLE_START, DurableFiles, prepareCluster } from './embedded-files.ts'
+import { DurableFiles, ENGINE_START, prepareCluster } from './embedded-files.ts'
 import { takeLock } from './lock.ts'
 
 /*
@@ -29,7 +29,7 @@ async function serve(directory: string, socket: string, lockFile: string): Promi
   if (!existsSync(directory)) await prepareCluster(directory)
   rmSync(socket, { force: true })
 
-  const database = await PGlite.create({ fs: new DurableFiles(directory), startParams: DURABLE_START })
+  const database = await PGlite.create({ fs: new DurableFiles(directory), startParams: ENGINE_START })
   const work = watchWork(database)
   const server = new PGLiteSocketServer({ db: database, path: socket, maxConnections: CONNECTIONS })
   await server.start()

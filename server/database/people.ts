@@ -62,7 +62,10 @@ export async function spendLink(tx: Transaction, tokenHash: string): Promise<boo
 /** Forgets links and sessions that nobody can use any more. Answers the ids of those sessions. */
 export async function forgetExpired(db: Db): Promise<string[]> {
   await db.delete(link).where(sql`${link.expiresAt} < now() or ${link.usesLeft} = 0`)
-  const ended = await db.delete(session).where(sql`${session.expiresAt} < now()`).returning({ id: session.id })
+  const ended = await db
+    .delete(session)
+    .where(sql`${session.expiresAt} < now()`)
+    .returning({ id: session.id })
   return ended.map(({ id }) => id)
 }
 

@@ -1,3 +1,5 @@
+export const UNIQUE_VIOLATION = '23505'
+
 /** Connections that are gone or cannot be made: 08*, a server that stops, starts or is full, and one that cannot write (replica, disk full). */
 const UNAVAILABLE_STATE = /^(?:08...|57P0[1-5]|53[0-3]00|25006)$/
 const UNAVAILABLE_CODE =

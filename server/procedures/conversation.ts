@@ -12,7 +12,10 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
 
     create: conversation.create.handler(async ({ input: { id, ...fields }, context, errors }) => {
       const { person } = context.socket.data
-      const made = await changes.change(id, async () => (await create(db, person, id, clean(fields))) ?? { conversation: null, change: null })
+      const made = await changes.change(
+        id,
+        async () => (await create(db, person, id, clean(fields))) ?? { conversation: null, change: null },
+      )
       if (!made.conversation) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       return made.conversation
     }),

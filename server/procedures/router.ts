@@ -1,7 +1,7 @@
 import { implement, ORPCError } from '@orpc/server'
 import { contract } from '#contract/procedures'
 import type { Db } from '../database/open.ts'
-import { isUnavailable, sqlState } from '../database/sql-state.ts'
+import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
 import type { Model } from '../replies/model.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
@@ -15,8 +15,6 @@ export type Parts = {
   readonly model: Model
   readonly version: string
 }
-
-const UNIQUE_VIOLATION = '23505'
 
 /** The contract with what every procedure has in common: a database that is away is UNAVAILABLE, a race for one id a CONFLICT. */
 export const os = implement(contract)

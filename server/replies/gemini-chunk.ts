@@ -17,7 +17,7 @@ export type Chunk = {
  * text; its types know neither thoughts nor errors in a stream. Kinds of parts that are not known are passed over.
  */
 export function readChunk(value: unknown): Chunk {
-  const error = field(value, 'error')
+  const error = field(value, 'error') ?? null
   // A stream of several candidates numbers them; the first one may leave its number out.
   const candidate = listOf(field(value, 'candidates')).find((one) => (field(one, 'index') ?? 0) === 0)
   const parts: { type: 'text' | 'thought'; text: string }[] = []
@@ -27,7 +27,7 @@ export function readChunk(value: unknown): Chunk {
   }
   return {
     error:
-      error === undefined
+      error === null
         ? null
         : { status: count(field(error, 'code')) || 500, message: words(field(error, 'message')), details: field(error, 'details') },
     blockReason: reasonOf(field(field(value, 'promptFeedback'), 'blockReason')),

@@ -9,7 +9,11 @@ import type { Outcome } from '../database/replies.ts'
  *
  * Lines are JSON: a header, one string for each chunk, and at the end how the reply ended. A torn last line is left out.
  */
-export type Header = { readonly id: string; readonly conversationId: string; /** Length of the text that was kept from earlier runs. */ readonly kept: number }
+export type Header = {
+  readonly id: string
+  readonly conversationId: string
+  /** Length of the text that was kept from earlier runs. */ readonly kept: number
+}
 
 export type Ending = Omit<Outcome, 'text'>
 

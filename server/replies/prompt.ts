@@ -18,7 +18,9 @@ export function buildRequest(options: { model: string; instructions: string; ste
   const spoken = options.steps.filter((step) => step.kind !== 'note' && !step.deleted && step.text !== '')
   const several = new Set(spoken.filter((step) => step.kind === 'prompt').map((step) => step.author)).size > 1
   const turns: Turn[] = spoken.map((step) =>
-    step.kind === 'reply' ? { role: 'model', text: step.text } : { role: 'user', text: several ? `${step.author}: ${step.text}` : step.text },
+    step.kind === 'reply'
+      ? { role: 'model', text: step.text }
+      : { role: 'user', text: several ? `${step.author}: ${step.text}` : step.text },
   )
   if (options.kept !== '') turns.push({ role: 'model', text: options.kept }, { role: 'user', text: GO_ON })
   return {

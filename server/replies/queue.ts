@@ -180,9 +180,7 @@ export class ReplyQueue {
       return { kept, request: buildRequest({ model: reply.model ?? model.name, instructions, steps, kept }) }
     }
     try {
-      return await untilDone(read, run.stop.signal, (error) =>
-        log.warn('reply.prepare_failed', { reply: run.id, reason: reason(error) }),
-      )
+      return await untilDone(read, run.stop.signal, (error) => log.warn('reply.prepare_failed', { reply: run.id, reason: reason(error) }))
     } catch (error) {
       if (run.stop.signal.aborted) return 'stopped'
       throw error

@@ -1,0 +1,49 @@
+import type { Usage } from '#contract'
+import { demoAnswer } from './demo-text.ts'
+import type { Model, ModelEvent, ModelRequest } from './model.ts'
+import { pause } from './pause.ts'
+
+const CHUNK_MS = 25
+const SHORTEST_CHUNK = 3
+const LONGEST_CHUNK = 20
+/** What a token of English text is worth, in UTF-16 units. */
+const UNITS_PER_TOKEN = 4
+
+/** The stand-in when there is no key: a local answer that says what it is, paced like a model's. `chunkMs`: the pause before each piece. */
+export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
+  const { chunkMs = CHUNK_MS } = options
+  return { name: 'demo', demo: true, stream: (request, signal) => answer(request, signal, chunkMs) }
+}
+
+async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: number): AsyncGenerator<ModelEvent, void, void> {
+  signal.throwIfAborted()
+  const text = demoAnswer(request.turns)
+  const asked = request.turns.reduce((units, turn) => units + turn.text.length, request.instructions.length)
+  let said = 0
+  for (const piece of cut(text)) {
+    await pause(chunkMs, signal)
+    said += piece.length
+    yield { type: 'text', text: piece }
+    yield { type: 'usage', usage: usage(asked, said), model: 'demo' }
+  }
+  yield { type: 'finish', truncated: false }
+}
+
+/** Pieces of uneven length, the same ones for the same text, and never half of a character. */
+function* cut(text: string): Generator<string> {
+  const characters = Array.from(text)
+  let state = characters.length
+  for (let at = 0; at < characters.length;) {
+    // Park and Miller's generator: enough to look alive, and repeatable.
+    state = (state * 48_271) % 2_147_483_647
+    const length = SHORTEST_CHUNK + (state % (LONGEST_CHUNK - SHORTEST_CHUNK + 1))
+    yield characters.slice(at, at + length).join('')
+    at += length
+  }
+}
+
+function usage(askedUnits: number, saidUnits: number): Usage {
+  const prompt = Math.ceil(askedUnits / UNITS_PER_TOKEN)
+  const output = Math.ceil(saidUnits / UNITS_PER_TOKEN)
+  return { prompt, output, thoughts: 0, total: prompt + output }
+}

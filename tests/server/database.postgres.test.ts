@@ -1,0 +1,3 @@
+import { databaseCases } from '../support/database-cases.ts'
+
+databaseCases('postgres')
