@@ -22,7 +22,8 @@ bun start
 
 Google hands out keys at [aistudio.google.com/apikey](https://aistudio.google.com/apikey). Your conversations stay where they are.`
 
-const HELLO = /^\W*(?:hi|hello|hey|hallo|moin|hola|bonjour|salut|ciao|olá|hej|merhaba|привет|שלום|مرحبا|नमस्ते|你好|您好|こんにちは|안녕)/iu
+const HELLO =
+  /^[^\p{L}]*(?:(?:hi|hello|hey|hallo|moin|hola|bonjour|salut|ciao|olá|hej|merhaba|привет|שלום|مرحبا|नमस्ते)(?![\p{L}\p{M}])|你好|您好|こんにちは|안녕)/iu
 const CODE = /```|\b(?:code|function|script|regex|sql|html|css|python|javascript|typescript|rust|java|bash|bug|compile)\b/i
 const LIST = /\b(?:list|ideas?|steps?|plan|ways|tips|examples?|compare|pros|suggest\w*|top \d+)\b/i
 

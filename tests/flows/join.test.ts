@@ -5,11 +5,12 @@ import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { enter } from '../support/people.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
+const SHAPE = 'chunks=220 every=4'
 const STREAMS = [
-  '[[chunks=220 every=4]]',
-  '[[chunks=220 every=4]] [[cjk]]',
-  '[[chunks=220 every=4]] [[emoji]]',
-  '[[chunks=220 every=4]] [[surrogates]]',
+  `[[${SHAPE} units=2000]]`,
+  `[[${SHAPE} units=2000 cjk]]`,
+  `[[${SHAPE} units=2000 emoji]]`,
+  '[[surrogates every=1 units=1200]]',
 ]
 const JOINERS_PER_STREAM = 50
 
