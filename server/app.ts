@@ -36,9 +36,9 @@ export function createApp(parts: AppParts) {
 
   return new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
     .onError(({ code, error, request }) => {
-      if (code === 'NOT_FOUND') return answer(request, page(messageDocument(NO_PAGE), 404))
+      if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
       log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
-      return answer(request, page(messageDocument(FAILED), 500))
+      return answer(request, message(FAILED, 500))
     })
     .get('/healthz', async ({ request }) => {
       const ok = await database.alive()
@@ -91,11 +91,11 @@ export function createApp(parts: AppParts) {
     })
     .get('/', ({ request }) => room(request))
     .get('/c/:id', ({ request, params }) => {
-      return isId(params.id) ? room(request) : answer(request, page(messageDocument(NO_PAGE), 404))
+      return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
     })
     .get('/*', ({ request }) => {
       const found = assets.respond(request, new URL(request.url).pathname)
-      return answer(request, found ?? page(messageDocument(NO_PAGE), 404))
+      return answer(request, found ?? message(NO_PAGE, 404))
     })
 
   /** The app, for a person with a session; its islands find out which room by the address. */
@@ -108,6 +108,10 @@ export function createApp(parts: AppParts) {
     return answer(request, response)
   }
 
+  function message(words: Omit<Parameters<typeof messageDocument>[0], 'styles'>, status: number): Response {
+    return page(messageDocument({ ...words, styles: assets.page('enter.ts').styles }), status)
+  }
+
   function answer(request: Request, response: Response): Response {
     return secured(response, isSecure(request, trust()))
   }
@@ -116,12 +120,12 @@ export function createApp(parts: AppParts) {
 const NO_PAGE = {
   title: 'There is no such page',
   sentence: 'The address leads nowhere here.',
-  link: { href: '/', text: 'Go to your conversations' },
+  link: { href: '/', words: 'Go to your conversations' },
 }
 const FAILED = {
   title: 'Something went wrong',
   sentence: 'The server could not make this page. Try again in a moment.',
-  link: { href: '/', text: 'Try again' },
+  link: { href: '/', words: 'Try again' },
 }
 
 function page(html: string, status = 200): Response {

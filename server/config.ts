@@ -53,7 +53,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
 function port(value: string): number {
   const number = Number(value)
   if (!/^\d{1,5}$/.test(value) || number > 65_535) {
-    throw new StartError(`PORT is "${value}", but a port is a whole number from 0 to 65535. Set PORT to a free port, or remove it to use 3000.`)
+    throw new StartError(
+      `PORT is "${value}", but a port is a whole number from 0 to 65535. Set PORT to a free port, or remove it to use 3000.`,
+    )
   }
   return number
 }
@@ -66,7 +68,9 @@ function databaseUrl(value: string | null): string | null {
   if (value === null) return null
   if (!URL.canParse(value) || !/^postgres(ql)?:$/.test(new URL(value).protocol)) {
     // The value itself is not repeated: it usually holds a password.
-    throw new StartError('DATABASE_URL is not an address of the form postgres://user:password@host/database. Correct it, or remove it to use the embedded database.')
+    throw new StartError(
+      'DATABASE_URL is not an address of the form postgres://user:password@host/database. Correct it, or remove it to use the embedded database.',
+    )
   }
   return value
 }

@@ -10,6 +10,8 @@ try {
   if (!answer.ok) throw new Error(`status ${answer.status}`)
   console.log(await answer.text())
 } catch {
-  console.error('No running Confab was found for this data directory. Start it with "bun start" (with the same DATA_DIR), then run "bun run link" again.')
+  console.error(
+    'No running Confab was found for this data directory. Start it with "bun start" (with the same DATA_DIR), then run "bun run link" again.',
+  )
   process.exit(1)
 }

@@ -11,5 +11,16 @@ export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'
 export type { contract } from './procedures.ts'
 export type {
-  AnswerRule, Author, Conversation, Failure, LiveText, Message, Person, PersonMessage, Reply, ReplyState, Role, Usage,
+  AnswerRule,
+  Author,
+  Conversation,
+  Failure,
+  LiveText,
+  Message,
+  Person,
+  PersonMessage,
+  Reply,
+  ReplyState,
+  Role,
+  Usage,
 } from './records.ts'

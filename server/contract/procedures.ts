@@ -31,10 +31,7 @@ const changes = {
 /** Everything a client may ask, over the socket at /rpc. Every call needs a session; a room is reached through membership. */
 export const contract = {
   session: {
-    me: procedure(
-      nothing,
-      strict({ person: Person, version: Type.String(), model: Type.String(), demo: Type.Boolean() }),
-    ),
+    me: procedure(nothing, strict({ person: Person, version: Type.String(), model: Type.String(), demo: Type.Boolean() })),
   },
   conversation: {
     /** The rooms of the caller, all or those changed since a cursor that an earlier call returned (then removed ones too). */
@@ -54,10 +51,7 @@ export const contract = {
     /** Rows with a revision above `since`, in the order of their revisions. */
     pull: procedure(strict({ id: Id, since: Revision, limit }), strict(changes)),
     /** Rows with a position below `before`, newest first. */
-    history: procedure(
-      strict({ id: Id, before: Revision, limit }),
-      strict({ messages: Type.Array(Message), more: Type.Boolean() }),
-    ),
+    history: procedure(strict({ id: Id, before: Revision, limit }), strict({ messages: Type.Array(Message), more: Type.Boolean() })),
   },
   message: {
     /** Stores a prompt with its queued reply, or a note. Idempotent by `id`; answered only after the commit. */

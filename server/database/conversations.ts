@@ -1,4 +1,4 @@
-import { and, eq, gte, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, gte, inArray, isNull, or, sql } from 'drizzle-orm'
 import type { AnswerRule, Author, Conversation, Message, Role } from '#contract'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
@@ -37,16 +37,33 @@ export function toConversation(row: ConversationRow): Conversation {
   }
 }
 
-/** Reaches a conversation through a membership and locks its row. null: it does not exist, was removed, or is not this person's. */
-export async function lockFor(tx: Transaction, conversationId: string, personId: string): Promise<Locked | null> {
+/**
+ * Reaches a conversation through a membership and locks its row. null: it does not exist, was removed, or is not this person's.
+ * The two counts come in the same round trip; where the lock had to be waited for, they are from before the wait.
+ */
+export async function lockFor(
+  tx: Transaction,
+  conversationId: string,
+  personId: string,
+  messageIds: readonly string[] = [],
+): Promise<(Locked & Counts) | null> {
   const [found] = await tx
-    .select({ row: conversation, role: member.role, members: memberIds })
+    .select({
+      row: conversation,
+      role: member.role,
+      members: memberIds,
+      open: tx.$count(message, and(eq(message.conversationId, conversationId), inArray(message.state, ['queued', 'streaming']))),
+      known: messageIds.length === 0 ? sql<number>`0` : tx.$count(message, inArray(message.id, [...messageIds])),
+    })
     .from(member)
     .innerJoin(conversation, eq(conversation.id, member.conversationId))
     .where(and(eq(member.personId, personId), eq(member.conversationId, conversationId), isNull(conversation.deletedAt)))
     .for('update', { of: conversation })
   return found ? { ...found, members: found.members.split(',') } : null
 }
+
+/** `open`: replies of the room that have not ended. `known`: how many of the given message ids exist anywhere. */
+type Counts = { readonly open: number; readonly known: number }
 
 /** Locks a conversation for the server's own work, removed or not. */
 export async function lock(tx: Transaction, conversationId: string): Promise<Omit<Locked, 'role'> | null> {

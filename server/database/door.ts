@@ -19,6 +19,10 @@ export interface Door {
 export async function rows(db: Db, query: SQL): Promise<Record<string, unknown>[]> {
   const result: unknown = await db.execute(query)
   // bun-sql answers with an array, the Neon driver with { rows }.
-  const list: unknown = Array.isArray(result) ? result : typeof result === 'object' && result !== null && 'rows' in result ? result.rows : []
+  const list: unknown = Array.isArray(result)
+    ? result
+    : typeof result === 'object' && result !== null && 'rows' in result
+      ? result.rows
+      : []
   return Array.isArray(list) ? list : []
 }

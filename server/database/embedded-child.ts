@@ -25,7 +25,8 @@ async function serve(directory: string, socket: string, lockFile: string): Promi
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
   // Two processes on one directory overwrite each other's rows without any error.
-  if (takeLock(lockFile, PREDECESSOR_MS) === null) throw new Error('the previous database process is still running')
+  const lock = takeLock(lockFile, PREDECESSOR_MS)
+  if (lock === null) throw new Error('the previous database process is still running')
   if (!existsSync(directory)) await prepareCluster(directory)
   rmSync(socket, { force: true })
 
@@ -43,6 +44,7 @@ async function serve(directory: string, socket: string, lockFile: string): Promi
   await server.stop()
   await database.close()
   rmSync(socket, { force: true })
+  lock.release()
 }
 
 /** Watches every message to the engine; returns the timer that collects garbage after work. */
@@ -81,7 +83,7 @@ function simpleQuery(text: string): Uint8Array {
 }
 
 function fail(error: unknown): never {
-  process.stderr.write(error instanceof Error ? `${error.name}: ${error.message}\n` : `${String(error)}\n`)
+  process.stderr.write(error instanceof Error ? `${error.message}\n` : `${String(error)}\n`)
   process.exit(1)
 }
 

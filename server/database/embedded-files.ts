@@ -19,13 +19,20 @@ type Synced = { fsync(stream: { readonly nfd?: number }): number }
 
 /** The engine's files in a directory of the disk, where an fsync is one: PGlite's own file system has no such operation and answers that all went well. */
 export class DurableFiles extends NodeFS {
+  readonly #sync: (descriptor: number) => void
+
+  constructor(directory: string, sync: (descriptor: number) => void = fsyncSync) {
+    super(directory)
+    this.#sync = sync
+  }
+
   override async init(...[database, options]: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
     const { emscriptenOpts } = await super.init(database, options)
     const durable: NonNullable<typeof emscriptenOpts.preRun>[number] = (module) => {
       const operations: Partial<Synced> = module.NODEFS.stream_ops
       operations.fsync = ({ nfd }) => {
         // A failure is not caught: it has to end the process. What the kernel could not write it may have dropped, so going on would lose rows.
-        if (nfd !== undefined) fsyncSync(nfd)
+        if (nfd !== undefined) this.#sync(nfd)
         return 0
       }
     }

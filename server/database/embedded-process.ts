@@ -3,7 +3,8 @@ import { type Log, reason } from '../log.ts'
 
 const CHILD = new URL('./embedded-child.ts', import.meta.url).pathname
 const READY_MS = 60_000
-const STOP_MS = 8000
+/** With the time that open queries get before it, less than a service manager waits. */
+const STOP_MS = 4000
 const RETRY_MS = { first: 100, most: 5000 }
 const ERROR_CHARACTERS = 2000
 
@@ -26,7 +27,12 @@ export interface EmbeddedProcess {
 export async function startEmbedded(places: Places, log: Log): Promise<EmbeddedProcess> {
   const stopped = new AbortController()
   let child = spawn(places)
-  await child.ready
+  try {
+    await child.ready
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
 
   async function keep(): Promise<void> {
     for (let waitMs = 0; ; waitMs = Math.min(RETRY_MS.most, Math.max(RETRY_MS.first, waitMs * 2))) {

@@ -18,14 +18,17 @@ export function keepUp(db: Db, log: Log): () => void {
   return () => clearInterval(timer)
 }
 
-/** One round: a checkpoint if much was written since the last one, and VACUUM for the tables that changed a lot, by autovacuum's rule. */
+/** One round: VACUUM for the tables that changed a lot, by autovacuum's rule, and a checkpoint if much was written since the last one. */
 export async function upkeep(db: Db): Promise<void> {
-  const [written] = await rows(db, sql`select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()`)
-  if (Number(written?.bytes) > LOG_BYTES) await db.execute(sql`checkpoint`)
   const changed = await rows(
     db,
     sql`select relname as name from pg_stat_user_tables where n_dead_tup > 500 + 0.2 * n_live_tup or n_mod_since_analyze > 500 + 0.1 * n_live_tup`,
   )
   // A table at a time, so that a message never waits for all of them.
   for (const { name } of changed) await db.execute(sql`vacuum (analyze) ${sql.identifier(String(name))}`)
+  const [written] = await rows(
+    db,
+    sql`select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()`,
+  )
+  if (Number(written?.bytes) > LOG_BYTES) await db.execute(sql`checkpoint`)
 }

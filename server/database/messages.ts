@@ -100,17 +100,17 @@ function page(rows: { row: MessageRow; names: Names }[], limit: number): Page {
 /** One message on the way from the root of the room to a prompt. */
 export type Step = { readonly kind: MessageRow['kind']; readonly text: string; readonly author: string | null; readonly deleted: boolean }
 
-/** The path that ends in a message, oldest first, at most `limit` steps of it. */
-export async function path(db: Queryable, lastId: string, limit: number): Promise<Step[]> {
+/** The path that leads to a message, oldest first and without that message itself, at most `limit` steps of it. */
+export async function path(db: Queryable, toId: string, limit: number): Promise<Step[]> {
   const steps = sql`(
     with recursive path as (
-      select id, parent_id, kind, text, author_id, deleted_at, 1 as depth from message where id = ${lastId}
+      select id, parent_id, kind, text, author_id, deleted_at, 0 as depth from message where id = ${toId}
       union all
       select m.id, m.parent_id, m.kind, m.text, m.author_id, m.deleted_at, path.depth + 1
       from message m join path on m.id = path.parent_id where path.depth < ${limit}
     )
     select path.kind, path.text, path.depth, path.deleted_at is not null as deleted, person.name as author
-    from path left join person on person.id = path.author_id
+    from path left join person on person.id = path.author_id where path.depth > 0
   ) as steps`
   return db
     .select({

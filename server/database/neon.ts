@@ -1,12 +1,14 @@
-import { neonConfig, Pool } from '@neondatabase/serverless'
+import { neonConfig, Pool, type PoolClient } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-serverless'
 import type { Log } from '../log.ts'
 import { reason } from '../log.ts'
 import type { Door } from './door.ts'
 import * as schema from './schema.ts'
+import { isUnavailable } from './sql-state.ts'
 
 const CONNECTIONS = 10
 const CONNECT_MS = 10_000
+const CLOSE_MS = 3000
 
 /**
  * Whether an address is spoken to with Neon's driver, over WebSocket. NEON_PROXY (`host:port/path` of a relay that speaks the same
@@ -29,12 +31,35 @@ export function openNeon(url: string, log: Log): Door {
     neonConfig.pipelineConnect = false
   }
   const pool = new Pool({ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: CONNECT_MS })
-  // Without a listener the loss of an idle connection ends the process.
-  pool.on('error', (error: unknown) => log.warn('database.connection-lost', { reason: reason(error) }))
-  return {
-    db: drizzle({ client: pool, schema, casing: 'snake_case' }),
-    close: () => pool.end(),
+  // Without a listener the loss of a connection ends the process: the pool has to have one for its idle connections, each connection
+  // one for when it is lost between two statements of a transaction.
+  const lost = (error: unknown) => log.warn('database.connection-lost', { reason: reason(error) })
+  pool.on('error', lost)
+  pool.on('connect', (client: PoolClient) => client.on('error', lost))
+  const db = drizzle({ client: pool, schema, casing: 'snake_case' })
+  // drizzle's own never gives a connection back to the pool that breaks at BEGIN: ten of those, and every query waits.
+  const transaction: typeof db.transaction = async (run, config) => {
+    const client = await pool.connect()
+    let broken = false
+    try {
+      return await drizzle({ client, schema, casing: 'snake_case' }).transaction(run, config)
+    } catch (error) {
+      broken = isUnavailable(error)
+      throw error
+    } finally {
+      client.release(broken)
+      // The pool forgets to look for who waits when it drops a connection; a connection that is made and given back reminds it.
+      if (broken && pool.waitingCount > 0) void pool.connect().then((next) => next.release(), lost)
+    }
   }
+  return { db: Object.assign(db, { transaction }), close: () => end(pool) }
+}
+
+/** Ends the pool; a connection that is still in use after a while is left to the end of the process. */
+async function end(pool: Pool): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, CLOSE_MS)
+  await Promise.race([pool.end(), late.promise]).finally(() => clearTimeout(timer))
 }
 
 function proxy(): string | null {

@@ -9,7 +9,7 @@ import { type Lock, takeLock } from './lock.ts'
 import { migrate } from './migrate.ts'
 import { isNeon, openNeon } from './neon.ts'
 import { openPostgres } from './postgres.ts'
-import { startFailure } from './start-failure.ts'
+import { messageOf, startFailure } from './start-failure.ts'
 
 export { type Db, rows } from './door.ts'
 
@@ -38,7 +38,12 @@ export interface OpenOptions {
  * the journals of running replies are in it. Throws a StartError that says in one sentence what is wrong.
  */
 export async function openDatabase(options: OpenOptions): Promise<Database> {
-  const lock = await takeDirectory(options.dataDir)
+  const lock = await lockDirectory(options.dataDir)
+  if (lock === null) {
+    throw new StartError(
+      `The data directory ${options.dataDir} is in use by another running Confab. Stop that one, or set DATA_DIR to another directory.`,
+    )
+  }
   try {
     const { kind, door } = await openDoor(options)
     try {
@@ -61,22 +66,21 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
 }
 
 async function openDoor({ url, dataDir, log, progress }: OpenOptions): Promise<{ kind: Database['kind']; door: Door }> {
-  if (url === null) return { kind: 'embedded', door: await openEmbedded({ dataDir, log, ...(progress && { progress }) }) }
+  if (url === null) return { kind: 'embedded', door: await openEmbedded({ dataDir, log, progress }) }
   return isNeon(url) ? { kind: 'neon', door: openNeon(url, log) } : { kind: 'postgres', door: openPostgres(url) }
 }
 
-async function takeDirectory(dataDir: string): Promise<Lock> {
-  let lock: Lock | null
+/** Makes the data directory if it is not there and takes its lock; null when another process has it. Throws a StartError when it cannot be written. */
+export async function lockDirectory(dataDir: string): Promise<Lock | null> {
   try {
     const created = await mkdir(dataDir, { recursive: true, mode: 0o700 })
     if (created !== undefined) await chmod(dataDir, 0o700)
-    lock = takeLock(join(dataDir, 'server.lock'))
+    return takeLock(join(dataDir, 'server.lock'))
   } catch (error) {
-    const detail = error instanceof Error ? error.message : 'unknown reason'
-    throw new StartError(`The data directory ${dataDir} cannot be written (${detail}). Give this user the right to write there, or set DATA_DIR to another directory.`)
+    throw new StartError(
+      `The data directory ${dataDir} cannot be written (${messageOf(error)}). Give this user the right to write there, or set DATA_DIR to another directory.`,
+    )
   }
-  if (lock !== null) return lock
-  throw new StartError(`The data directory ${dataDir} is in use by another running Confab. Stop that one, or set DATA_DIR to another directory.`)
 }
 
 async function isAlive(db: Db): Promise<boolean> {

@@ -5,7 +5,7 @@ import * as schema from './schema.ts'
 
 const CONNECTIONS = 10
 const CONNECT_S = 10
-const CLOSE_S = 5
+const CLOSE_S = 3
 
 /** PostgreSQL by address, through Bun's own client. */
 export function openPostgres(url: string): Door {

@@ -36,7 +36,11 @@ export const person = pgTable(
     disabledAt: time(),
   },
   // Two claim links opened in the same moment must not make two owners.
-  (table) => [uniqueIndex('person_one_owner').on(table.kind).where(sql`${table.kind} = 'owner'`)],
+  (table) => [
+    uniqueIndex('person_one_owner')
+      .on(table.kind)
+      .where(sql`${table.kind} = 'owner'`),
+  ],
 )
 
 export const session = pgTable(
@@ -137,6 +141,8 @@ export const message = pgTable(
     unique('message_position').on(table.conversationId, table.position),
     index().on(table.conversationId, table.revision),
     // The few replies that are not finished are all that a start has to look at.
-    index('message_open').on(table.state).where(sql`${table.state} in ('queued', 'streaming')`),
+    index('message_open')
+      .on(table.state)
+      .where(sql`${table.state} in ('queued', 'streaming')`),
   ],
 )

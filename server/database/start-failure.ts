@@ -1,25 +1,32 @@
 import { StartError } from '../config.ts'
-import { reason } from '../log.ts'
 import { isUnavailable, sqlState } from './sql-state.ts'
+
+const LOGIN = ['refused the login', 'Correct the user and password in DATABASE_URL.'] as const
+const FULL = ['cannot be written', 'Make room, or use a database that takes writes.'] as const
+
+/** By SQLSTATE: what the database did, and what a person can do about it. */
+const ADVICE: Record<string, readonly [string, string]> = {
+  '28000': LOGIN,
+  '28P01': LOGIN,
+  '3D000': ['does not have the database that DATABASE_URL names', 'Create it, or correct DATABASE_URL.'],
+  '42501': ['does not let this user create tables', 'Grant it CREATE on the database and its public schema.'],
+  '55P03': ['is being brought up to date by another server, for a minute already', 'Start again when that is done.'],
+  '25006': FULL,
+  '53100': FULL,
+}
 
 /** What a person who starts the server is told when the database could not be reached or prepared. Never holds the password. */
 export function startFailure(error: unknown, url: string | null): StartError {
   if (error instanceof StartError) return error
   const place = url === null ? 'embedded database' : `database at ${new URL(url).host}`
   const state = sqlState(error)
-  const detail = reason(deepest(error))
-  switch (state) {
-    case '28000':
-    case '28P01':
-      return new StartError(`The ${place} refused the login (${detail}). Correct the user and password in DATABASE_URL.`)
-    case '3D000':
-      return new StartError(`The ${place} does not have the database that DATABASE_URL names (${detail}). Create it, or correct DATABASE_URL.`)
-    case '42501':
-      return new StartError(`The ${place} does not let this user create tables (${detail}). Grant it CREATE on the database and its public schema.`)
-    case '55P03':
-      return new StartError(`Another server has been bringing the ${place} up to date for a minute. Start again when it is done.`)
+  const detail = messageOf(deepest(error))
+  const known = state === null ? undefined : ADVICE[state]
+  if (known !== undefined) return new StartError(`The ${place} ${known[0]} (${detail}). ${known[1]}`)
+  if (isUnavailable(error)) {
+    const advice = url === null ? 'Start again.' : 'Check that it runs and that DATABASE_URL is right.'
+    return new StartError(`The ${place} cannot be reached (${detail}). ${advice}`)
   }
-  if (isUnavailable(error)) return new StartError(`The ${place} cannot be reached (${detail}). Check that it runs and that DATABASE_URL is right.`)
   return new StartError(`The ${place} could not be brought up to date (${detail}). Nothing was changed in it.`)
 }
 
@@ -28,4 +35,11 @@ function deepest(error: unknown): unknown {
   let current = error
   for (let depth = 0; depth < 10 && current instanceof Error && current.cause !== undefined; depth++) current = current.cause
   return current
+}
+
+/** An error's message, in one line and of bounded length. */
+export function messageOf(error: unknown): string {
+  // Not every one is an Error: a WebSocket that cannot be opened fails with an event.
+  const message = typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : ''
+  return message.replace(/\s+/g, ' ').trim().slice(0, 300) || 'no reason given'
 }

@@ -1,3 +1,116 @@
-export const appDocument = (o: any) => 'app ' + o.person.name
-export const enterDocument = (o: any) => 'enter ' + o.owner
-export const messageDocument = (o: any) => 'message ' + o.title
+import type { Person } from '#contract'
+import type { PageAssets } from './assets.ts'
+
+/*
+ * Every page is whole without a script of its own in it: no inline script, style or handler, because the policy of the pages allows
+ * none. What an island will show is printed as a skeleton of the same size, so that nothing moves when it comes.
+ */
+
+/** The app: the islands' places, who is signed in, and what to load. */
+export function appDocument(options: { assets: PageAssets; person: Person; model: string; demo: boolean }): string {
+  const { assets, person, model, demo } = options
+  const facts = `data-person="${escape(person.id)}" data-name="${escape(person.name)}" data-model="${escape(model)}" data-demo="${demo}"`
+  const banner = demo
+    ? '<p class="banner"><strong>Demo answers.</strong> For Gemini, set <code>GEMINI_API_KEY</code> on the server and start it again.</p>'
+    : ''
+  return page({
+    title: 'Confab',
+    head: loads(assets),
+    body: `<body class="app" ${facts}>
+<nav class="rooms" id="rooms" popover aria-label="Conversations" data-island="conversations">
+<div class="rooms-inside">
+<div class="rooms-head"><span class="brand"><span class="brand-gap"></span>Confab</span></div>
+<div class="rooms-list"></div>
+<div class="rooms-foot"><span class="avatar avatar-empty"></span><p><span>${escape(person.name)}</span><span class="faint">Connecting…</span></p></div>
+</div>
+</nav>
+<main class="room">
+<header class="title" data-island="title"><div class="title-words"><div class="title-line"><h1>Confab</h1></div><p class="faint">${escape(demo ? 'Demo model' : model)}</p></div></header>
+<div class="banner-place" data-island="banner">${banner}</div>
+<div class="messages" data-island="messages"><div class="scroller" role="log" aria-label="Messages" aria-live="off" aria-busy="true" tabindex="0"><div class="column">
+<noscript><p class="notice">Confab needs JavaScript: it shows answers while they are being written.</p></noscript>
+<div class="skeleton" aria-hidden="true"><i></i><b></b><b></b><i></i><b></b><b></b><b></b></div>
+</div></div></div>
+<div class="status-place" data-island="status"><div role="status" data-connection="connecting"></div></div>
+<div class="composer-place" data-island="composer"><div class="composer composer-empty" aria-hidden="true"></div></div>
+</main>
+</body>`,
+  })
+}
+
+/** The entrance: `owner` says whether somebody owns this server already; without one the person who enters gives a name. */
+export function enterDocument(options: { assets: PageAssets; owner: boolean }): string {
+  const { assets, owner } = options
+  return page({
+    title: 'Enter Confab',
+    head: loads(assets),
+    body: `<body class="door" data-owner="${owner}">
+<main class="card">
+<img src="/favicon.svg" width="48" height="48" alt="">
+<h1>Confab</h1>
+<div id="enter"><p class="faint">One moment…</p></div>
+<noscript><p>Confab needs JavaScript: the secret of your link stays in this browser until you press a button.</p></noscript>
+</main>
+</body>`,
+  })
+}
+
+/** One sentence on a page of its own: a wrong address, a request that was refused, a server that is not ready. */
+export function messageDocument(options: {
+  title: string
+  sentence: string
+  link: { href: string; words: string } | null
+  styles: readonly string[]
+}): string {
+  const { title, sentence, link, styles } = options
+  return page({
+    title: `${title} · Confab`,
+    head: styles.map(stylesheet).join('\n'),
+    body: `<body class="door">
+<main class="card">
+<img src="/favicon.svg" width="48" height="48" alt="">
+<h1>${escape(title)}</h1>
+<p>${escape(sentence)}</p>
+${link ? `<p><a class="button primary" href="${escape(link.href)}">${escape(link.words)}</a></p>` : ''}
+</main>
+</body>`,
+  })
+}
+
+function page({ title, head, body }: { title: string; head: string; body: string }): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${escape(title)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
+<meta name="description" content="One room for people and Gemini, on your own server.">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<meta name="theme-color" content="#fbfaf7" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#161614" media="(prefers-color-scheme: dark)">
+<link rel="icon" href="/favicon.svg" type="image/svg+xml">
+${head}
+</head>
+${body}
+</html>
+`
+}
+
+function loads({ script, styles, preloads }: PageAssets): string {
+  return [
+    ...styles.map(stylesheet),
+    ...preloads.map((href) => `<link rel="modulepreload" href="${escape(href)}">`),
+    `<script type="module" src="${escape(script)}"></script>`,
+  ].join('\n')
+}
+
+function stylesheet(href: string): string {
+  return `<link rel="stylesheet" href="${escape(href)}">`
+}
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+
+function escape(value: string): string {
+  return value.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}

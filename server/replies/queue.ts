@@ -173,9 +173,8 @@ export class ReplyQueue {
   async #prepare(run: Run): Promise<{ kept: string; request: ModelRequest } | 'stopped' | 'nothing to do'> {
     const { db, log, model } = this.#parts
     const read = async () => {
-      const reply = await findQueued(db, run.id)
+      const [reply, steps] = await Promise.all([findQueued(db, run.id), path(db, run.id, CONTEXT_STEPS)])
       if (!reply || reply.deletedAt !== null) return 'nothing to do'
-      const steps = reply.parentId === null ? [] : await path(db, reply.parentId, CONTEXT_STEPS)
       const { instructions, text: kept } = reply
       return { kept, request: buildRequest({ model: reply.model ?? model.name, instructions, steps, kept }) }
     }

@@ -26,7 +26,10 @@ for await (const line of console) {
   for (let index = 0; index < count; index++) {
     const due = start + index * everyMs
     await Bun.sleep(Math.max(0, due - performance.timeOrigin - performance.now()))
-    server.publish('room', JSON.stringify(['delta', id, index * units, `@${due.toFixed(3)}@`.padEnd(units, '.')]))
+    server.publish(
+      'room',
+      JSON.stringify(['delta', id, index * units, `@${(performance.timeOrigin + performance.now()).toFixed(3)} `.padEnd(units, '.')]),
+    )
   }
   process.stdout.write(JSON.stringify({ done: count }) + '\n')
 }

@@ -2,13 +2,14 @@
  * Many sockets in one process: raw TCP and just enough of RFC 6455, so that the load costs less than what it measures.
  * Usage: bun load.ts '{"port":1,"path":"/rpc","headers":{},"count":1000,"hello":"text or null"}'
  * Prints {"ready":true} when every socket has had an answer to its hello (or is open), then, when its standard input closes,
- * {"frames":n,"delays":[ms …]} of the frames that carried a stamp `@<ms since 1970>@`; delays are of every 20th socket.
+ * {"frames":n,"delays":[ms …]} of the frames that carried a stamp `@<ms since 1970> `; delays are of every 20th socket.
  */
 type Options = { port: number; path: string; headers: Record<string, string>; count: number; hello: string | null }
 type State = { index: number; rest: Buffer; open: boolean; answered: boolean }
 
 const SAMPLE = 20
 const AT = 64
+const SPACE = 32
 
 const options: Options = JSON.parse(process.argv[2] ?? '{}')
 const delays: number[] = []
@@ -94,7 +95,7 @@ function see(state: State, buffer: Buffer, from: number, size: number, done: () 
     if (state.index % SAMPLE !== 0) return
     const at = buffer.indexOf(AT, from)
     if (at < 0 || at > from + size) return
-    delays.push(now() - Number(buffer.toString('latin1', at + 1, buffer.indexOf(AT, at + 1))))
+    delays.push(now() - Number(buffer.toString('latin1', at + 1, buffer.indexOf(SPACE, at + 1))))
   } else if (!state.answered) {
     state.answered = true
     done()

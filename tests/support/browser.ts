@@ -1,0 +1,68 @@
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright'
+import { findChromium } from './chromium.ts'
+import { enter } from './people.ts'
+import type { TestServer } from './server.ts'
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+]
+
+export const DESKTOP = { width: 1280, height: 800 }
+export const PHONE = { width: 390, height: 844 }
+
+/** The system's Chromium, without its sandbox (tests run as root in containers). The caller closes it. */
+export async function launch(): Promise<Browser> {
+  const executablePath = findChromium()
+  if (!executablePath)
+    throw new Error('There is no Chromium. Run the browser tests by "bun run test", which sees to it, or set CHROMIUM_PATH.')
+  return chromium.launch({ executablePath, args: ARGUMENTS })
+}
+
+/** A fresh profile that is signed in as the owner. */
+export async function signedInContext(browser: Browser, server: TestServer, options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const { cookie } = await enter(server)
+  const context = await browser.newContext({ viewport: DESKTOP, ...options })
+  const [name = '', ...value] = cookie.split('=')
+  await context.addCookies([{ name, value: value.join('='), url: server.url, httpOnly: true, sameSite: 'Lax' }])
+  return context
+}
+
+/** A phone in portrait: touch, small, dense. */
+export function phone(): BrowserContextOptions {
+  return { viewport: PHONE, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
+}
+
+export type Watch = {
+  /** Console errors and warnings, uncaught errors, violations of the content security policy, and requests to other origins. */
+  readonly problems: readonly string[]
+  /** Throws when there is a problem that none of the patterns excuses. */
+  expectQuiet(...excused: RegExp[]): void
+}
+
+/** Listens to everything that a healthy page does not do. Call it before the page goes anywhere. */
+export function watch(page: Page, server: Pick<TestServer, 'url'>): Watch {
+  const problems: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(`console ${message.type()}: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`))
+  page.on('crash', () => problems.push('the page crashed'))
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url())
+    if (/^(https?|wss?):$/.test(protocol) && host !== new URL(server.url).host) problems.push(`foreign request: ${request.url()}`)
+  })
+  return {
+    problems,
+    expectQuiet(...excused) {
+      const left = problems.filter((problem) => !excused.some((pattern) => pattern.test(problem)))
+      if (left.length > 0) throw new Error(`The page had problems:\n${left.join('\n')}`)
+    },
+  }
+}

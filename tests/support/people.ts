@@ -1,0 +1,40 @@
+import type { Person } from '#contract'
+import { adminSocketPath } from '../../server/access/admin-path.ts'
+import { connect } from './client.ts'
+import type { TestServer } from './server.ts'
+
+/** `cookie` is the value of the Cookie header: `name=value`. */
+export type Entered = { readonly cookie: string; readonly person: Person }
+
+/** Enters as the owner through a fresh link: the first call makes the owner with that name, later ones are further devices of the same person. */
+export async function enter(server: TestServer, name = 'Ada'): Promise<Entered> {
+  const cookie = await spend(server, await freshLink(server), name)
+  const client = await connect(server, cookie)
+  const { person } = await client.rpc.session.me({})
+  await client.close()
+  return { cookie, person }
+}
+
+/** A new link to enter by, as `bun run link` prints it. */
+export async function freshLink(server: TestServer): Promise<string> {
+  const answer = await fetch('http://confab/link', { method: 'POST', unix: adminSocketPath(server.dataDir) })
+  if (!answer.ok) throw new Error(`The admin socket answered ${answer.status}`)
+  return (await answer.text()).trim()
+}
+
+/** POST /auth/enter as the page does it. Returns the cookie; throws with the refusal. */
+export async function spend(server: TestServer, link: string, name?: string): Promise<string> {
+  const answer = await postEnter(server, { token: new URL(link).hash.slice(1), name })
+  if (!answer.ok) throw new Error(`POST /auth/enter answered ${answer.status}: ${await answer.text()}`)
+  const cookie = answer.headers.getSetCookie()[0]?.split(';')[0]
+  if (!cookie) throw new Error('POST /auth/enter set no cookie')
+  return cookie
+}
+
+export function postEnter(server: TestServer, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(new URL('/auth/enter', server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: new URL(server.url).origin, ...headers },
+    body: JSON.stringify(body),
+  })
+}
