@@ -17,7 +17,7 @@ import { recover } from './replies/recover.ts'
 import { createLocalBus } from './rooms/bus.ts'
 import { createChanges } from './rooms/changes.ts'
 import { createSocketHandlers } from './rooms/socket.ts'
-import { Sockets } from './rooms/sockets.ts'
+import { type Connection, Sockets } from './rooms/sockets.ts'
 
 const { version } = packageJson
 const CLIENT = join(import.meta.dirname, '../dist/client')
@@ -105,13 +105,13 @@ function loadClient() {
   }
 }
 
-function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<never> | object) {
+function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<Connection>) {
   const { host, port, tls } = config
   try {
     app.listen({
       port,
       hostname: host,
-      websocket: websocket as never,
+      websocket,
       ...(tls ? { tls: { cert: Bun.file(tls.certFile), key: Bun.file(tls.keyFile) } } : {}),
     })
   } catch (error) {

@@ -6,13 +6,17 @@ export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
-/** A name or title as people may choose it: NFC, one line, no control or format characters (bidi overrides among them). */
+/**
+ * A name or title as people may choose it: NFC, one line, no control or format characters (bidi overrides among them) but the two joiners
+ * that emoji and several scripts need, and those only inside. Empty when nothing visible is left.
+ */
 export function label(text: string, maxLength: number): string {
-  const clean = storable(text)
+  const clean = text
+    .toWellFormed()
     .normalize('NFC')
     .replace(/\s+/gu, ' ')
-    .replace(/[\p{Cc}\p{Cf}]/gu, (character) => (JOINERS.has(character) ? character : ''))
-    .trim()
+    .replace(/[\p{Cc}\p{Cf}]/gu, (character) => (JOINER.test(character) ? character : ''))
+    .replace(EDGES, '')
   return truncate(clean, maxLength)
 }
 
@@ -21,8 +25,8 @@ export function preview(text: string, maxLength: number): string {
   return truncate(storable(text).replace(/\s+/gu, ' ').trim(), maxLength)
 }
 
-// Emoji sequences and several scripts need these two format characters.
-const JOINERS = new Set(['\u200C', '\u200D'])
+const JOINER = /[\u200C\u200D]/
+const EDGES = /^[\s\u200C\u200D]+|[\s\u200C\u200D]+$/gu
 
 /** At most `maxLength` units, never half of a surrogate pair. */
 function truncate(text: string, maxLength: number): string {

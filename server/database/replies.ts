@@ -21,7 +21,6 @@ export type Outcome = {
 export type OpenReply = { readonly id: string; readonly conversationId: string; readonly parentId: string | null; readonly text: string }
 
 const OPEN: ReplyState[] = ['queued', 'streaming']
-const MODEL_NAME = 'Gemini'
 
 /** What a run has to know to begin: the kept text, the prompt, the room's settings. null: there is no such reply in the queue. */
 export async function findQueued(db: Queryable, id: string) {
@@ -58,8 +57,13 @@ export async function begin(db: Db, reply: { id: string; conversationId: string 
   })
 }
 
-/** Writes how a reply ended. null: it had ended before, and stays as it was. */
-export async function finish(db: Db, reply: { id: string; conversationId: string }, outcome: Outcome): Promise<Change | null> {
+/** Writes how a reply ended; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
+export async function finish(
+  db: Db,
+  reply: { id: string; conversationId: string },
+  outcome: Outcome,
+  speaker: string,
+): Promise<Change | null> {
   return db.transaction(async (tx) => {
     const locked = await lock(tx, reply.conversationId)
     if (!locked) return null
@@ -74,7 +78,7 @@ export async function finish(db: Db, reply: { id: string; conversationId: string
     const written = await write(tx, locked, {
       revision,
       runningId: locked.row.runningId === row.id ? null : locked.row.runningId,
-      ...(row.text === '' ? {} : { lastName: MODEL_NAME, lastText: preview(row.text, LIMITS.previewLength) }),
+      ...(row.text === '' ? {} : { lastName: speaker, lastText: preview(row.text, LIMITS.previewLength) }),
       updatedAt: new Date(),
     })
     return { conversation: written, messages: [toReply(row, stoppedBy?.name ?? null)], members: locked.members }

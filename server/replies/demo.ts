@@ -12,7 +12,7 @@ const UNITS_PER_TOKEN = 4
 /** The stand-in when there is no key: a local answer that says what it is, paced like a model's. `chunkMs`: the pause before each piece. */
 export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
   const { chunkMs = CHUNK_MS } = options
-  return { name: 'demo', demo: true, stream: (request, signal) => answer(request, signal, chunkMs) }
+  return { name: 'demo', speaker: 'Demo', demo: true, stream: (request, signal) => answer(request, signal, chunkMs) }
 }
 
 async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: number): AsyncGenerator<ModelEvent, void, void> {

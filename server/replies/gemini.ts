@@ -30,6 +30,7 @@ type Settings = {
 export function createGemini(settings: Settings): Model {
   return {
     name: settings.model,
+    speaker: 'Gemini',
     demo: false,
     stream: (request, signal) => ask(settings, request, signal),
   }

@@ -23,6 +23,8 @@ export type ModelEvent =
 export interface Model {
   /** What answers when a room names no model. */
   readonly name: string
+  /** Who speaks, for people: "Gemini". */
+  readonly speaker: string
   /** True for the built-in stand-in that needs no key. */
   readonly demo: boolean
   /**

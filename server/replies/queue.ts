@@ -90,9 +90,9 @@ export class ReplyQueue {
 
   /** Writes how a reply ended and tells the room, as often as it takes. Rejects only when the server is stopping. */
   async #write(reply: Ref, outcome: Outcome): Promise<void> {
-    const { changes, db, log } = this.#parts
+    const { changes, db, log, model } = this.#parts
     await untilDone(
-      () => changes.change(reply.conversationId, async () => ({ change: await finish(db, reply, outcome) })),
+      () => changes.change(reply.conversationId, async () => ({ change: await finish(db, reply, outcome, model.speaker) })),
       this.#closing.signal,
       (error) => log.warn('reply.write_failed', { reply: reply.id, reason: reason(error) }),
     )

@@ -1,4 +1,4 @@
-import { openReplies, finish } from '../database/replies.ts'
+import { finish, openReplies, type Outcome } from '../database/replies.ts'
 import { byIds } from '../database/messages.ts'
 import type { LeftBehind } from './journal.ts'
 import type { ReplyParts, ReplyQueue } from './queue.ts'
@@ -23,12 +23,12 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
   if (!found) return
   const text = found.row.text.slice(0, left.kept) + left.text
   if (left.ending === null) await interrupt(parts, left, text)
-  else await finish(parts.db, left, { ...left.ending, text })
+  else await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
   parts.log.info('reply.restored', { reply: left.id, units: text.length })
 }
 
 async function interrupt(parts: ReplyParts, reply: { id: string; conversationId: string }, text: string | null): Promise<void> {
-  await finish(parts.db, reply, {
+  const outcome: Outcome = {
     state: 'interrupted',
     text,
     failure: { code: 'restarted' },
@@ -36,5 +36,6 @@ async function interrupt(parts: ReplyParts, reply: { id: string; conversationId:
     usage: null,
     truncated: false,
     stoppedBy: null,
-  })
+  }
+  await finish(parts.db, reply, outcome, parts.model.speaker)
 }

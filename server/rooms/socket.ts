@@ -5,7 +5,7 @@ import { Peers } from './peers.ts'
 import type { CallContext, Connection, Sockets } from './sockets.ts'
 
 const BACKPRESSURE_BYTES = 1024 * 1024
-const IDLE_SECONDS = 60
+const IDLE_SECONDS = 120
 
 /**
  * Bun's handlers for the one kind of socket there is: heartbeat, calls, and closing whoever cannot keep up.

@@ -38,7 +38,7 @@ export function startHelper(script: string, args: readonly string[] = [], env: R
       }
     },
     write(text) {
-      child.stdin.write(text)
+      void child.stdin.write(text)
       void child.stdin.flush()
     },
     finish() {

@@ -8,7 +8,7 @@ const usage = { prompt: 5, output: 3, thoughts: 1, total: 8 }
 const by = { id: newId(), name: 'Mara' }
 
 function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): Model {
-  return { name: 'scripted', demo: false, stream: (_request, signal) => script(signal) }
+  return { name: 'scripted', speaker: 'Scripted', demo: false, stream: (_request, signal) => script(signal) }
 }
 
 async function follow(model: Model, options: { kept?: number; stop?: AbortController; journal?: Partial<Journal> } = {}) {

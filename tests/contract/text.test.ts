@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'bun:test'
+import { label, LIMITS, preview, storable } from '#contract'
+
+const LONE = '\uD83D'
+const FAMILY = '👩\u200D👩\u200D👧'
+
+describe('storable text', () => {
+  test('is left as it is when every database can hold it', () => {
+    for (const text of ['', 'hello', 'äöü', '日本語', FAMILY, 'a\r\n\tb', '\u202Eabc']) expect(storable(text)).toBe(text)
+  })
+
+  test('has U+FFFD for each lone surrogate and each U+0000, so that offsets stay', () => {
+    expect(storable(`a${LONE}b\0c\uDC69`)).toBe('a\uFFFDb\uFFFDc\uFFFD')
+    for (const text of [LONE, `\0\0${LONE}`, `x${LONE}${LONE}\uDC69`]) expect(storable(text).length).toBe(text.length)
+  })
+})
+
+describe('a label', () => {
+  test('has no direction overrides, zero-width or control characters', () => {
+    expect(label('Ada\u202Egpj.exe', 40)).toBe('Adagpj.exe')
+    expect(label('a\u200Bb\u0007c\u2066d\u00ADe', 40)).toBe('abcde')
+  })
+
+  test('is one trimmed line in NFC', () => {
+    expect(label('  Ada\r\n\tLove\u2028lace  ', 40)).toBe('Ada Love lace')
+    expect(label('e\u0301', 40)).toBe('é')
+  })
+
+  test('keeps what joins emoji and letters', () => {
+    expect(label(FAMILY, 40)).toBe(FAMILY)
+    expect(label('می\u200Cخواهم', 40)).toBe('می\u200Cخواهم')
+  })
+
+  test('is empty when nothing of it is left', () => {
+    for (const nothing of ['', ' \n\t', '\u202E\u200B', '\uFEFF \u2028']) expect(label(nothing, 40)).toBe('')
+  })
+})
+
+describe('what is too long', () => {
+  test('ends with an ellipsis within the limit', () => {
+    expect(label('x'.repeat(40), 40)).toBe('x'.repeat(40))
+    expect(label('x'.repeat(41), 40)).toBe(`${'x'.repeat(39)}…`)
+    expect(preview('a\n\nb'.repeat(100), LIMITS.previewLength).length).toBe(LIMITS.previewLength)
+  })
+
+  test('is never cut through a surrogate pair, at any length', () => {
+    const text = 'a👩b🎉'.repeat(20)
+    for (let length = 1; length < text.length + 2; length++) {
+      for (const cut of [label(text, length), preview(text, length)]) {
+        expect(cut.isWellFormed(), `${length}: ${cut}`).toBe(true)
+        expect(cut.length).toBeLessThanOrEqual(length)
+      }
+    }
+  })
+})
+
+test('a preview is the first words of a text on one line', () => {
+  expect(preview('  # Title\n\n- one\n- two  ', 140)).toBe('# Title - one - two')
+})

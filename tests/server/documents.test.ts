@@ -1,0 +1,56 @@
+import { expect, test } from 'bun:test'
+import { appDocument, enterDocument, messageDocument } from '../../server/pages/documents.ts'
+
+const assets = { script: '/assets/index-1.js', styles: ['/assets/index-1.css'], preloads: ['/assets/room-1.js'] }
+const hostile = '"><script>alert(1)</script>\'&'
+const pages = {
+  app: appDocument({ assets, person: { id: 'p', name: hostile, kind: 'owner' }, model: hostile, demo: true }),
+  enter: enterDocument({ assets, owner: false }),
+  message: messageDocument({ title: hostile, sentence: hostile, link: { href: hostile, words: hostile }, styles: assets.styles }),
+}
+
+type Found = { tag: string; attributes: [string, string][] }
+
+function elements(html: string): Found[] {
+  const found: Found[] = []
+  const rewriter = new HTMLRewriter().on('*', {
+    element(element) {
+      found.push({ tag: element.tagName, attributes: [...element.attributes] })
+    },
+  })
+  rewriter.transform(html)
+  return found
+}
+
+test.each(Object.entries(pages))('the %s page has no script, style or handler inside', (_name, html) => {
+  const found = elements(html)
+  for (const { tag, attributes } of found) {
+    expect(tag).not.toBe('style')
+    for (const [name] of attributes) expect(name).not.toMatch(/^(on|style$|srcdoc$)/)
+    if (tag === 'script') expect(attributes.map(([name]) => name)).toEqual(['type', 'src'])
+  }
+  expect(html.match(/<script[^>]*>[^<]/)).toBeNull()
+  expect(found.some(({ tag }) => tag === 'main')).toBe(true)
+})
+
+test.each(Object.entries(pages))('the %s page shows foreign text as text', (_name, html) => {
+  expect(html).not.toContain('alert(1)</script>')
+})
+
+test('the app carries who is signed in and what answers', () => {
+  const body = elements(pages.app).find(({ tag }) => tag === 'body')
+  expect(Object.fromEntries(body?.attributes ?? [])).toMatchObject({ 'data-person': 'p', 'data-demo': 'true' })
+})
+
+test('the app has a place for every landmark that readers and tests look for', () => {
+  const found = elements(pages.app).map(({ tag, attributes }) => ({ tag, ...Object.fromEntries(attributes) }))
+  expect(found).toContainEqual(expect.objectContaining({ tag: 'nav', 'aria-label': 'Conversations' }))
+  expect(found).toContainEqual(expect.objectContaining({ role: 'log', 'aria-label': 'Messages' }))
+  expect(found).toContainEqual(expect.objectContaining({ role: 'status', 'data-connection': 'connecting' }))
+  expect(found.filter(({ tag }) => tag === 'h1')).toHaveLength(1)
+})
+
+test('the entrance says whether a name is needed', () => {
+  expect(pages.enter).toContain('data-owner="false"')
+  expect(enterDocument({ assets, owner: true })).toContain('data-owner="true"')
+})

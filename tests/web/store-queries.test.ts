@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, test } from 'bun:test'
+import { type Author, type Message, newId } from '#contract'
+import { apply } from '../../web/store/apply.ts'
+import {
+  discardSend,
+  newConversation,
+  removeConversation,
+  resumeReply,
+  retrySend,
+  saveDraft,
+  sendPrompt,
+  stopReply,
+} from '../../web/store/commands.ts'
+import { conversation, conversations, draft, messages, unsent } from '../../web/store/queries.ts'
+import { openStore, type Store } from '../../web/store/store.ts'
+import { ModelRoom } from '../support/model-room.ts'
+
+const ada: Author = { id: newId(), name: 'Ada' }
+let store: Store
+
+beforeEach(() => {
+  store = openStore(newId())
+})
+
+async function load(room: ModelRoom, limit = 50): Promise<void> {
+  await apply(store.db, [{ kind: 'page', since: 0, answer: room.page(0, limit) }], new Map())
+}
+
+async function texts(room: ModelRoom, count = 50): Promise<string[]> {
+  return (await messages(room.row.id, count)).messages.map(({ text, kind }) => text || kind)
+}
+
+/** A room with a prompt and its answer, and a second answer beside it that was chosen first. */
+function branched() {
+  const room = new ModelRoom()
+  room.send(ada, 'question')
+  const [prompt, first] = room.rows
+  if (!prompt || first?.kind !== 'reply') throw new Error('the room is empty')
+  const position = room.row.revision + 1
+  const second: Message = { ...first, id: newId(), text: 'second', position, revision: position }
+  room.messages.set(first.id, { ...first, text: 'first' })
+  room.messages.set(second.id, second)
+  room.row = { ...room.row, revision: position, headId: second.id }
+  return { room, prompt, first, second }
+}
+
+describe('the messages of a room', () => {
+  test('are those of the selected branch', async () => {
+    const { room, first } = branched()
+    await load(room)
+    expect(await texts(room)).toEqual(['question', 'second'])
+    room.row = { ...room.row, revision: room.row.revision + 1, headId: first.id }
+    await apply(store.db, [{ kind: 'conversation', row: room.row }], new Map())
+    expect(await texts(room)).toEqual(['question', 'first'])
+  })
+
+  test('include notes, wherever they hang, but nothing that was removed', async () => {
+    const { room, prompt } = branched()
+    room.send(ada, 'note', 'note')
+    await load(room)
+    expect(await texts(room)).toEqual(['question', 'second', 'note'])
+    room.remove(prompt.id)
+    await apply(store.db, [{ kind: 'messages', rows: room.rows }], new Map())
+    expect(await texts(room)).toEqual(['second', 'note'])
+  })
+
+  test('follow a new prompt before the row of the room says so', async () => {
+    const { room } = branched()
+    await load(room)
+    const frames = room.send(ada, 'next')
+    const rows = frames.flatMap((frame) => (frame[0] === 'message' ? [frame[1]] : []))
+    await apply(store.db, [{ kind: 'messages', rows }], new Map())
+    expect(await texts(room)).toEqual(['question', 'second', 'next', 'reply'])
+  })
+
+  test('are all shown while the head of the path is not loaded', async () => {
+    const { room } = branched()
+    room.row = { ...room.row, headId: newId() }
+    await load(room)
+    expect(await texts(room)).toEqual(['question', 'first', 'second'])
+  })
+
+  test('come in pages, and say when there are earlier ones here or on the server', async () => {
+    const room = new ModelRoom()
+    for (let index = 0; index < 10; index++) room.send(ada, `n${index}`, 'note')
+    await load(room, 6)
+    expect(await messages(room.row.id, 4)).toMatchObject({ earlier: true, messages: [{}, {}, {}, {}] })
+    expect(await texts(room, 4)).toEqual(['n6', 'n7', 'n8', 'n9'])
+    expect((await messages(room.row.id, 6)).earlier).toBe(true)
+    const answer = room.history(room.rows[4]?.position ?? 0, 50)
+    await apply(store.db, [{ kind: 'history', conversationId: room.row.id, answer }], new Map())
+    expect(await messages(room.row.id, 10)).toMatchObject({ earlier: false })
+    expect(await texts(room, 10)).toHaveLength(10)
+  })
+
+  test('are found on a long path between many rows of other branches', async () => {
+    const { room, second } = branched()
+    for (let index = 0; index < 30; index++) {
+      const position = room.row.revision + 1
+      const other: Message = { ...second, id: newId(), text: `other ${index}`, position, revision: position }
+      room.messages.set(other.id, other)
+      room.row = { ...room.row, revision: position }
+    }
+    await load(room)
+    expect(await texts(room, 3)).toEqual(['question', 'second'])
+  })
+})
+
+describe('a command', () => {
+  test('makes a room, and gives the same one until something is said in it', async () => {
+    const id = await newConversation()
+    expect(await newConversation()).toBe(id)
+    await sendPrompt(id, 'hello')
+    expect(await newConversation()).not.toBe(id)
+    expect((await conversation(id))?.title).toBe('hello')
+    expect((await unsent()).map(({ call }) => call.procedure)).toEqual(['conversation.create', 'message.send', 'conversation.create'])
+  })
+
+  test('sends a prompt and clears its draft', async () => {
+    const id = await newConversation()
+    await saveDraft(id, 'hel')
+    expect(await draft(id)).toBe('hel')
+    await sendPrompt(id, 'hello')
+    expect(await draft(id)).toBe('')
+    const shown = await messages(id, 10)
+    expect(shown.messages).toMatchObject([{ text: 'hello', delivery: 'pending', author: { id: store.personId } }])
+    expect(shown.earlier).toBe(false)
+  })
+
+  test('keeps unsent messages in the order in which they were written, behind what has a place', async () => {
+    const room = new ModelRoom()
+    room.send(ada, 'placed', 'note')
+    await load(room)
+    for (const text of ['one', 'two', 'three']) await sendPrompt(room.row.id, text)
+    expect(await texts(room)).toEqual(['placed', 'one', 'two', 'three'])
+  })
+
+  test('gives a refused message back to the composer, or sends it again', async () => {
+    const id = await newConversation()
+    const [lost, again] = [await sendPrompt(id, 'lost'), await sendPrompt(id, 'again')]
+    const entries = await unsent()
+    for (const { seq = 0, call } of entries) {
+      if (call.procedure === 'message.send') await apply(store.db, [{ kind: 'refused', seq, failure: { code: 'forbidden' } }], new Map())
+    }
+    expect((await messages(id, 9)).messages.map(({ delivery }) => delivery)).toEqual(['failed', 'failed'])
+    await discardSend(lost)
+    await retrySend(again)
+    expect(await draft(id)).toBe('lost')
+    expect((await messages(id, 9)).messages).toMatchObject([{ text: 'again', delivery: 'pending' }])
+    expect((await unsent()).map(({ call, state }) => `${call.procedure} ${state}`)).toEqual([
+      'conversation.create waiting',
+      'message.send waiting',
+    ])
+  })
+
+  test('does not overwrite what is being written when a message is given up', async () => {
+    const id = await newConversation()
+    const message = await sendPrompt(id, 'old')
+    const { seq = 0 } = (await unsent())[1] ?? {}
+    await apply(store.db, [{ kind: 'refused', seq, failure: { code: 'invalid' } }], new Map())
+    await saveDraft(id, 'new')
+    await discardSend(message)
+    expect(await draft(id)).toBe('new')
+  })
+
+  test('removes a room with what was not sent, and no news brings it back', async () => {
+    const room = new ModelRoom()
+    await load(room)
+    await sendPrompt(room.row.id, 'unsent')
+    await removeConversation(room.row.id)
+    expect(await conversations()).toEqual([])
+    room.rename('news')
+    await apply(store.db, [{ kind: 'conversation', row: room.row }], new Map())
+    expect(await conversation(room.row.id)).toBeUndefined()
+    expect((await unsent()).map(({ call }) => call.procedure)).toEqual(['conversation.remove'])
+  })
+
+  test('asks a reply once to stop and once to go on, however often it is clicked', async () => {
+    const room = new ModelRoom()
+    room.send(ada, 'hi')
+    await load(room)
+    const [reply] = room.open
+    for (let index = 0; index < 3; index++) {
+      await stopReply(reply?.id ?? '')
+      await resumeReply(reply?.id ?? '')
+    }
+    expect((await unsent()).map(({ call }) => call)).toEqual([
+      { procedure: 'reply.stop', input: { id: reply?.id ?? '' } },
+      { procedure: 'reply.resume', input: { id: reply?.id ?? '', revision: reply?.revision ?? 0 } },
+    ])
+  })
+})

@@ -1,0 +1,34 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  root: 'web',
+  appType: 'custom',
+  logLevel: 'warn',
+  // The package's own entry is for old browsers: this one is smaller and faster.
+  resolve: { alias: [{ find: /^dexie$/, replacement: 'dexie/dist/modern/dexie.mjs' }] },
+  plugins: [svelte({ configFile: false, compilerOptions: { runes: true } })],
+  build: {
+    outDir: '../dist/client',
+    emptyOutDir: true,
+    manifest: true,
+    target: 'es2023',
+    // The pages allow nothing inline: every script, style and picture is a file of its own.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: ['web/index.ts', 'web/enter.ts'],
+      output: {
+        codeSplitting: {
+          groups: [
+            // What the entrance needs as well; without this it would load the app.
+            { name: 'base', test: /contract.limits|lib.sentences/, priority: 2 },
+            // All islands are on the first screen: in one file they are 6 kB smaller than in fourteen, and come in one request.
+            { name: 'room', test: /web.(islands|ui)./, priority: 1 },
+          ],
+        },
+      },
+    },
+  },
+})

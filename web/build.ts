@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+
+const ROOT = join(import.meta.dir, '..')
+const DIST = join(ROOT, 'dist')
+const CLIENT = join(DIST, 'client')
+const STAMP = '.stamp'
+const SOURCES = ['web/**/*', 'server/contract/**/*', 'vite.config.ts', 'package.json', 'bun.lock']
+const COMPRESSIBLE = /\.(css|js|json|svg|txt|webmanifest)$/
+
+/** Builds dist/client when what it is made of has changed since the last build; otherwise does nothing. */
+export async function buildClient(): Promise<'built' | 'unchanged'> {
+  const hash = sourceHash()
+  if (stampOf(CLIENT) === hash) return 'unchanged'
+  removeLeftovers()
+  // Built apart and put in place by a rename: a build that is killed leaves the old client or none, never half of one.
+  const fresh = join(DIST, `client-${process.pid}`)
+  // Only here: importing Vite takes longer than everything else that a start does.
+  const { build } = await import('vite')
+  await build({ root: join(ROOT, 'web'), configFile: join(ROOT, 'vite.config.ts'), build: { outDir: fresh } })
+  await compress(fresh)
+  writeFileSync(join(fresh, STAMP), hash)
+  rmSync(CLIENT, { recursive: true, force: true })
+  renameSync(fresh, CLIENT)
+  return 'built'
+}
+
+function sourceHash(): string {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const paths = SOURCES.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT, dot: true })]).sort()
+  for (const path of paths)
+    hasher
+      .update(path)
+      .update('\0')
+      .update(readFileSync(join(ROOT, path)))
+      .update('\0')
+  return hasher.digest('hex')
+}
+
+function stampOf(directory: string): string | null {
+  const path = join(directory, STAMP)
+  return existsSync(path) ? readFileSync(path, 'utf8') : null
+}
+
+function removeLeftovers(): void {
+  if (!existsSync(DIST)) return
+  for (const name of readdirSync(DIST)) {
+    const [, pid] = /^client-(\d+)$/.exec(name) ?? []
+    if (pid && !isRunning(Number(pid))) rmSync(join(DIST, name), { recursive: true, force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Puts a brotli and a gzip form beside every file that gets smaller by it. */
+async function compress(directory: string): Promise<void> {
+  const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && COMPRESSIBLE.test(entry.name) && !entry.parentPath.endsWith('.vite'))
+    .map((entry) => join(entry.parentPath, entry.name))
+  await Promise.all(
+    paths.map(async (path) => {
+      const plain = await readFile(path)
+      const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length }
+      const forms = [
+        { suffix: '.br', bytes: await promisify(brotliCompress)(plain, { params }) },
+        { suffix: '.gz', bytes: await promisify(gzip)(plain, { level: 9 }) },
+      ]
+      for (const { suffix, bytes } of forms) if (bytes.length < plain.length) await writeFile(path + suffix, bytes)
+    }),
+  )
+}
+
+if (import.meta.main) {
+  const startedAt = performance.now()
+  if (stampOf(CLIENT) !== sourceHash()) process.stdout.write('Building the client… ')
+  try {
+    if ((await buildClient()) === 'built') console.log(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+  } catch (error) {
+    console.error(`\nThe client could not be built: ${error instanceof Error ? error.message : String(error)}`)
+    process.exit(1)
+  }
+}

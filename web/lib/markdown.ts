@@ -1,0 +1,150 @@
+import { Marked, type Token, type Tokens } from 'marked'
+
+const PROTOCOLS = new Set(['http:', 'https:', 'mailto:'])
+const TOP_LEVEL = 1
+
+/*
+ * The text of a model is hostile until shown otherwise. Every renderer that could let a character through is replaced: raw HTML is
+ * shown as text, links keep only absolute addresses of three protocols, and a picture is a link, because fetching it would tell its
+ * server what was read here.
+ */
+const marked = new Marked({ gfm: true, renderer: { html, text, code, codespan, heading, checkbox, table, tablecell, link, image } })
+
+let insideLink = false
+/** Of the last heading: the page's own h1 stands before every text. */
+let level = TOP_LEVEL
+
+/** Markdown to HTML in which nothing of the source is markup. */
+export function markdownToHtml(source: string): string {
+  return render(marked.lexer(source), TOP_LEVEL)
+}
+
+export type Blocks = {
+  /** HTML of the blocks that no later text can change; only ever appended to, unless `reset`. */
+  settled: string[]
+  /** HTML of the block that is still growing. */
+  open: string
+  /** The text is not a continuation of the one before: what was shown has to go. */
+  reset: boolean
+}
+
+/** Renders a text that grows at its end. Each update parses only from the last settled block on. */
+export class GrowingMarkdown {
+  #source = ''
+  #settledLength = 0
+  #settled: string[] = []
+  #open = ''
+  /** Of the last settled heading. */
+  #level = TOP_LEVEL
+
+  /** Takes the whole text so far and returns the newly settled blocks. */
+  update(source: string): Blocks {
+    const reset = !source.startsWith(this.#source.slice(0, this.#settledLength))
+    if (reset) {
+      this.#settledLength = 0
+      this.#settled = []
+      this.#level = TOP_LEVEL
+    }
+    this.#source = source
+    const tokens = marked.lexer(source.slice(this.#settledLength))
+    const { links } = tokens
+    let last = tokens.length - 1
+    while (last > 0 && tokens[last]?.type === 'space') last--
+    const done = tokens.slice(0, Math.max(last, 0))
+    level = this.#level
+    const settled = done.map((token) => render(Object.assign([token], { links }), level)).filter((html) => html !== '')
+    this.#settled.push(...settled)
+    this.#level = level
+    this.#settledLength += done.reduce((length, token) => length + token.raw.length, 0)
+    this.#open = render(Object.assign(tokens.slice(Math.max(last, 0)), { links }), level)
+    return { settled, open: this.#open, reset }
+  }
+
+  /** What has been returned so far, in one piece. */
+  get html(): string {
+    return this.#settled.join('') + this.#open
+  }
+}
+
+function render(tokens: Token[], levelBefore: number): string {
+  insideLink = false
+  level = levelBefore
+  return marked.parser(tokens)
+}
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+
+function escapeAll(value: string): string {
+  return value.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}
+
+// Character references of the source stay what they are: `&copy;` is shown as ©, `&lt;` as <.
+function escapeText(value: string): string {
+  return value.replace(/[<>"']|&(?!#\d{1,7};|#[xX][\da-fA-F]{1,6};|\w{1,31};)/g, (character) => ENTITIES[character] ?? '')
+}
+
+function html({ text: raw }: Tokens.HTML | Tokens.Tag): string {
+  return escapeAll(raw)
+}
+
+// The stock renderer lets text after an unclosed <pre> or <script> through as it is.
+function text(this: Renderer, token: Tokens.Text | Tokens.Escape): string {
+  return 'tokens' in token && token.tokens ? this.parser.parseInline(token.tokens) : escapeText(token.text)
+}
+
+function codespan({ text: code }: Tokens.Codespan): string {
+  return `<code>${escapeAll(code)}</code>`
+}
+
+function code({ text: source, lang }: Tokens.Code): string {
+  const language = /^[\w+#.-]{1,24}/.exec(lang ?? '')?.[0] ?? ''
+  const bar = `<div class="code-bar"><span>${escapeAll(language)}</span><button type="button" class="quiet" data-copy>Copy</button></div>`
+  return `<div class="code">${bar}<pre tabindex="0"><code data-language="${escapeAll(language.toLowerCase())}">${escapeAll(source)}\n</code></pre></div>\n`
+}
+
+// The room's own heading is the h1. Below it no level may be left out, or those who jump from heading to heading lose their way.
+function heading(this: Renderer, { tokens, depth }: Tokens.Heading): string {
+  level = Math.min(depth + TOP_LEVEL, level + 1, 6)
+  return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`
+}
+
+function checkbox({ checked }: Tokens.Checkbox): string {
+  return checked ? '☑ ' : '☐ '
+}
+
+function table(this: Renderer, { header, rows }: Tokens.Table): string {
+  const row = (cells: Tokens.TableCell[]) => `<tr>${cells.map((cell) => tablecell.call(this, cell)).join('')}</tr>`
+  return `<div class="table" tabindex="0"><table><thead>${row(header)}</thead><tbody>${rows.map(row).join('')}</tbody></table></div>\n`
+}
+
+function tablecell(this: Renderer, { tokens, header, align }: Tokens.TableCell): string {
+  const tag = header ? 'th' : 'td'
+  return `<${tag}${align ? ` align="${align}"` : ''}>${this.parser.parseInline(tokens)}</${tag}>`
+}
+
+function link(this: Renderer, { href, tokens, text: literal, autolink }: Tokens.Link): string {
+  const url = address(href)
+  if (url === null || insideLink) return autolink ? escapeAll(literal) : this.parser.parseInline(tokens)
+  insideLink = true
+  const content = autolink ? escapeAll(literal) : this.parser.parseInline(tokens)
+  insideLink = false
+  return anchor(url, content)
+}
+
+function image({ href, text: alt }: Tokens.Image): string {
+  const url = address(href)
+  const label = escapeText(alt) || 'picture'
+  return url === null || insideLink ? label : anchor(url, label)
+}
+
+function anchor(url: string, content: string): string {
+  return `<a href="${escapeAll(url)}" target="_blank" rel="noopener noreferrer nofollow">${content}</a>`
+}
+
+function address(href: string): string | null {
+  if (!URL.canParse(href)) return null
+  const url = new URL(href)
+  return PROTOCOLS.has(url.protocol) ? url.href : null
+}
+
+type Renderer = { parser: { parseInline(tokens: Token[]): string } }

@@ -1,0 +1,94 @@
+import { type Box, keptTop, nextFollowing } from './scroll.ts'
+
+type Anchor = { element: Element; offset: number }
+
+/**
+ * Keeps a scrolled list still under the reader's eyes: at its end while the reader is there, otherwise at what is at the top of the
+ * view, whatever grows, shrinks or is put before it. Starts at the end. `onchange` tells whether the end is being followed.
+ */
+export class ScrollKeeper {
+  #scroller: HTMLElement
+  #content: HTMLElement
+  #onchange: (following: boolean) => void
+  #following = true
+  #before: Box
+  /** The block at the top of the view and the message around it: while a text grows its last block is replaced. */
+  #anchors: Anchor[] = []
+
+  constructor(scroller: HTMLElement, content: HTMLElement, onchange: (following: boolean) => void) {
+    this.#scroller = scroller
+    this.#content = content
+    this.#onchange = onchange
+    this.#before = this.#box()
+  }
+
+  start(): () => void {
+    // It fires after the layout and before the picture, so nothing is ever seen in the wrong place.
+    const sizes = new ResizeObserver(() => this.#settle())
+    sizes.observe(this.#scroller)
+    sizes.observe(this.#content)
+    const moved = () => this.#moved()
+    this.#scroller.addEventListener('scroll', moved, { passive: true })
+    return () => {
+      sizes.disconnect()
+      this.#scroller.removeEventListener('scroll', moved)
+    }
+  }
+
+  toEnd(): void {
+    this.#follow(true)
+    this.#settle()
+  }
+
+  #moved(): void {
+    const now = this.#box()
+    this.#follow(nextFollowing(this.#following, this.#before, now))
+    // Rows that came in the same frame have moved what the reader had before them, and nothing has put it back yet.
+    if (!this.#following && now.height !== this.#before.height) this.#restore(now.top - this.#before.top)
+    this.#before = this.#box()
+    this.#remember()
+  }
+
+  #settle(): void {
+    if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight
+    else this.#restore(0)
+    this.#before = this.#box()
+  }
+
+  /** Puts what was at the top of the view back to its place; `scrolled`: how far the reader has moved on since it was noted. */
+  #restore(scrolled: number): void {
+    const anchor = this.#anchors.find(({ element }) => element.isConnected)
+    if (!anchor) return
+    this.#scroller.scrollTop = keptTop(this.#scroller.scrollTop, anchor.offset - scrolled, this.#offset(anchor.element))
+  }
+
+  #remember(): void {
+    this.#anchors = []
+    if (this.#following) return
+    const message = this.#firstInView(this.#content.querySelectorAll('article'))
+    if (!message) return
+    const block = this.#firstInView(message.querySelectorAll('[data-part="text"] .block > *'))
+    for (const element of block ? [block, message] : [message]) this.#anchors.push({ element, offset: this.#offset(element) })
+  }
+
+  #firstInView(elements: Iterable<Element>): Element | null {
+    const top = this.#scroller.getBoundingClientRect().top
+    for (const element of elements) if (element.getBoundingClientRect().bottom > top) return element
+    return null
+  }
+
+  #offset(element: Element): number {
+    return element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top
+  }
+
+  #follow(following: boolean): void {
+    if (following === this.#following) return
+    this.#following = following
+    this.#onchange(following)
+  }
+
+  #box(): Box {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller
+    return { top: scrollTop, height: scrollHeight, viewport: clientHeight }
+  }
+}

@@ -1,0 +1,105 @@
+import type { Failure } from '#contract'
+
+/** Why the server would not take what a person sent. */
+export type Refusal =
+  | { code: 'not_found' }
+  | { code: 'forbidden' }
+  | { code: 'conflict' }
+  | { code: 'busy'; limit: number }
+  | { code: 'invalid' }
+  | { code: 'internal' }
+
+/** Why a reply did not end well, for the reader. */
+export function failureSentence(failure: Failure): string {
+  switch (failure.code) {
+    case 'rate_limited':
+      return 'Gemini asks for a little patience: too many requests at once.'
+    case 'quota_used_up':
+      return 'The Gemini quota of this server is used up for now.'
+    case 'key_refused':
+      return 'Google refused the API key of this server. Whoever runs it has to check GEMINI_API_KEY.'
+    case 'model_unknown':
+      return `There is no model named “${failure.model}”. Whoever runs this server has to check GEMINI_MODEL.`
+    case 'blocked':
+      return failure.prompt
+        ? `Gemini would not answer this message (${reasonWords(failure.reason)}). Another wording may help.`
+        : `Gemini broke off its answer (${reasonWords(failure.reason)}). Another wording may help.`
+    case 'ended':
+      return `Gemini ended the answer early (${reasonWords(failure.reason)}).`
+    case 'request_refused':
+      return `Gemini could not read this request (status ${failure.status}). A shorter conversation may help.`
+    case 'unavailable':
+      return failure.status === null ? 'Gemini could not be reached.' : `Gemini is not available right now (status ${failure.status}).`
+    case 'silent':
+      return `Gemini said nothing for ${Math.round(failure.afterMs / 1000)} seconds, so the wait was ended.`
+    case 'cut':
+      return 'The connection to Gemini broke before the answer was finished.'
+    case 'restarted':
+      return 'The server was restarted while this answer was being written.'
+    case 'internal':
+      return 'Something went wrong on the server while this answer was being written.'
+  }
+}
+
+/** Milliseconds from the end of the reply until the provider may be asked again; null when it said nothing about it. */
+export function retryDelay(failure: Failure): number | null {
+  switch (failure.code) {
+    case 'rate_limited':
+    case 'quota_used_up':
+      return failure.retryAfterMs
+    case 'key_refused':
+    case 'model_unknown':
+    case 'blocked':
+    case 'ended':
+    case 'request_refused':
+    case 'unavailable':
+    case 'silent':
+    case 'cut':
+    case 'restarted':
+    case 'internal':
+      return null
+  }
+}
+
+/** Why a message of one's own was not taken. */
+export function refusalSentence(refusal: Refusal): string {
+  switch (refusal.code) {
+    case 'not_found':
+      return 'Not sent: this conversation is no longer there.'
+    case 'forbidden':
+      return 'Not sent: you may read here, but not write.'
+    case 'conflict':
+      return 'Not sent: the conversation has changed in the meantime.'
+    case 'busy':
+      return `Not sent: ${refusal.limit} messages are already waiting for an answer here.`
+    case 'invalid':
+      return 'Not sent: the server could not accept this text.'
+    case 'internal':
+      return 'Not sent: something went wrong on the server.'
+  }
+}
+
+export type EnterError = 'link_spent' | 'name_needed' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
+
+/** Why a link did not open the door. */
+export function enterSentence(error: EnterError): string {
+  switch (error) {
+    case 'link_spent':
+      return 'This link has been used or has expired. Ask for a new one.'
+    case 'name_needed':
+      return 'Tell the others what to call you, then enter.'
+    case 'too_many':
+      return 'Too many attempts. Wait a minute, then try again.'
+    case 'foreign_origin':
+      return 'This page was opened under another address than the server expects. Open the link exactly as it was printed.'
+    case 'bad_request':
+      return 'The link is not complete. Copy the whole of it and open it again.'
+    case 'unreachable':
+      return 'The server cannot be reached right now. Your link is still good: try again in a moment.'
+  }
+}
+
+// The provider's words are constants such as MAX_TOKENS or PROHIBITED_CONTENT.
+function reasonWords(reason: string): string {
+  return reason.toLowerCase().replaceAll('_', ' ')
+}

@@ -1,0 +1,103 @@
+import { type Conversation, isOpen, type Message } from '#contract'
+import type { Database, Me, SendFailure } from './database.ts'
+import { advance } from './merge.ts'
+import { putHistory, putPage } from './pages.ts'
+import { settleOutbox } from './refusals.ts'
+import { forget, putConversations, putMessages, rewind } from './rows.ts'
+
+/** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
+export type Change =
+  | { kind: 'messages'; rows: readonly Message[] }
+  | { kind: 'conversation'; row: Conversation }
+  | { kind: 'gone'; conversationId: string }
+  | { kind: 'me'; me: Me }
+  /** `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone. */
+  | { kind: 'list'; known: readonly string[]; answer: { conversations: readonly Conversation[]; cursor: string; complete: boolean } }
+  /** An answer of join or pull to a question with `since`. */
+  | { kind: 'page'; since: number; answer: { conversation: Conversation; messages: readonly Message[]; revision: number; more: boolean } }
+  | { kind: 'history'; conversationId: string; answer: { messages: readonly Message[]; more: boolean } }
+  /** The server knows less of a room than this store: it was restored from a backup. */
+  | { kind: 'rewound'; conversationId: string }
+  | { kind: 'texts'; texts: readonly { id: string; text: string }[] }
+  | { kind: 'answered'; seq: number }
+  | { kind: 'refused'; seq: number; failure: SendFailure }
+
+/** Of each room, the revisions above its cursor whose rows this tab has stored. */
+export type Ahead = Map<string, Set<number>>
+
+/**
+ * Writes changes in one transaction. A row is stored only if it is newer than what is there, and a cursor moves only over changes
+ * that are stored, so the outcome does not depend on order or repetition. Returns the cursors of the rooms that were touched.
+ */
+export async function apply(db: Database, changes: readonly Change[], ahead: Ahead): Promise<Map<string, number>> {
+  const seen = new Map<string, Set<number>>()
+  for (const change of changes) {
+    if (change.kind !== 'messages') continue
+    for (const { conversationId, revision } of change.rows) {
+      const revisions = seen.get(conversationId) ?? new Set(ahead.get(conversationId))
+      seen.set(conversationId, revisions.add(revision))
+    }
+  }
+  const cursors = await db.transaction('rw', [db.conversations, db.messages, db.rooms, db.outbox, db.facts], async () => {
+    for (const change of changes) if (change.kind === 'rewound') await rewind(db, change.conversationId)
+    await putMessages(db, changes.flatMap(messagesOf))
+    for (const change of changes) await settleOutbox(db, change)
+    await putConversations(db, changes.flatMap(conversationsOf))
+    const reached = new Map<string, number>()
+    for (const change of changes) await putRest(db, change, reached)
+    for (const [conversationId, revisions] of seen) {
+      const room = await db.rooms.get(conversationId)
+      if (!room) continue
+      const cursor = advance(room.cursor, revisions)
+      if (cursor !== room.cursor) await db.rooms.put({ ...room, cursor })
+      reached.set(conversationId, cursor)
+    }
+    return reached
+  })
+  for (const [conversationId, revisions] of seen) ahead.set(conversationId, revisions)
+  return cursors
+}
+
+function messagesOf(change: Change): readonly Message[] {
+  if (change.kind === 'messages') return change.rows
+  return change.kind === 'page' || change.kind === 'history' ? change.answer.messages : []
+}
+
+function conversationsOf(change: Change): readonly Conversation[] {
+  if (change.kind === 'conversation') return [change.row]
+  if (change.kind === 'page') return [change.answer.conversation]
+  return change.kind === 'list' ? change.answer.conversations : []
+}
+
+async function putRest(db: Database, change: Change, reached: Map<string, number>): Promise<void> {
+  switch (change.kind) {
+    case 'me':
+      await db.facts.put({ key: 'me', value: change.me })
+      return
+    case 'list': {
+      await db.facts.put({ key: 'list', value: change.answer.cursor })
+      if (!change.answer.complete) return
+      const there = new Set(change.answer.conversations.map(({ id }) => id))
+      for (const id of change.known) if (!there.has(id)) await forget(db, id)
+      return
+    }
+    case 'page':
+      return putPage(db, change.since, change.answer, reached)
+    case 'history':
+      return putHistory(db, change)
+    case 'texts':
+      for (const { id, text } of change.texts) {
+        const row = await db.messages.get(id)
+        if (row?.kind === 'reply' && isOpen(row.state) && text.length > row.text.length) await db.messages.put({ ...row, text })
+      }
+      return
+    case 'gone':
+      return forget(db, change.conversationId)
+    case 'messages':
+    case 'conversation':
+    case 'rewound':
+    case 'answered':
+    case 'refused':
+      return
+  }
+}

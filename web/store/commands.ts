@@ -1,0 +1,181 @@
+import { LIMITS, label, newId, preview, storable } from '#contract'
+import { type OutboxCall, type OutboxEntry, PENDING_POSITION, unplaced } from './database.ts'
+import { TITLE_FROM_PROMPT } from './merge.ts'
+import { type Store, store } from './store.ts'
+
+export { leave } from './requests.ts'
+
+/*
+ * Each command is one transaction: the rows as they will be, and the call that waits for the network. When it has resolved, the
+ * screen is right whatever the network does.
+ */
+
+/** The id of a room that nobody has said anything in; makes one if there is none. */
+export function newConversation(): Promise<string> {
+  const target = store()
+  const { db } = target
+  return db.transaction('rw', db.conversations, db.rooms, db.outbox, async () => {
+    const empty = await db.conversations
+      .filter((row) => !row.deleted && row.headId === null && row.last === null && row.title === '')
+      .first()
+    if (empty) return empty.id
+    const id = newId()
+    const now = Date.now()
+    await db.conversations.add({
+      id,
+      revision: 0,
+      title: '',
+      model: null,
+      instructions: '',
+      answer: 'always',
+      headId: null,
+      last: null,
+      runningId: null,
+      createdAt: now,
+      updatedAt: now,
+      deleted: false,
+      origin: 'local',
+    })
+    await db.rooms.add({ id, cursor: 0, oldest: null, complete: true })
+    await enqueue(target, id, { procedure: 'conversation.create', input: { id } })
+    return id
+  })
+}
+
+export async function renameConversation(id: string, title: string): Promise<void> {
+  const target = store()
+  const { db } = target
+  const clean = label(title, LIMITS.titleLength)
+  await db.transaction('rw', db.conversations, db.outbox, async () => {
+    const row = await db.conversations.get(id)
+    if (!row || row.deleted || row.title === clean) return
+    await db.conversations.put({ ...row, title: clean })
+    await enqueue(target, id, { procedure: 'conversation.update', input: { id, title: clean } })
+  })
+}
+
+/** Removes a room for everybody. What was not sent yet is dropped with it. */
+export async function removeConversation(id: string): Promise<void> {
+  const target = store()
+  const { db } = target
+  await db.transaction('rw', db.conversations, db.messages, db.outbox, db.drafts, async () => {
+    const row = await db.conversations.get(id)
+    if (!row || row.deleted) return
+    // The row stays, as a mark, until the server has agreed: a frame that is on its way must not bring the room back.
+    await db.conversations.put({ ...row, deleted: true })
+    await db.messages
+      .where('[conversationId+position]')
+      .between(...unplaced(id))
+      .delete()
+    await db.outbox
+      .where('conversationId')
+      .equals(id)
+      .filter(({ call }) => call.procedure !== 'conversation.create')
+      .delete()
+    await db.drafts.delete(id)
+    await enqueue(target, id, { procedure: 'conversation.remove', input: { id } })
+  })
+}
+
+/** Writes a prompt into a room and clears its draft. Returns the message's id. */
+export function sendPrompt(conversationId: string, text: string): Promise<string> {
+  const target = store()
+  const { db } = target
+  const id = newId()
+  const clean = storable(text).slice(0, LIMITS.messageLength)
+  return db.transaction('rw', [db.conversations, db.messages, db.outbox, db.drafts, db.facts], async () => {
+    const fact = await db.facts.get('me')
+    const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }
+    const row = await db.conversations.get(conversationId)
+    const createdAt = Date.now()
+    const input = { id, conversationId, text: clean, kind: 'prompt' as const, replyId: newId() }
+    const seq = await enqueue(target, conversationId, { procedure: 'message.send', input })
+    await db.messages.add({
+      id,
+      conversationId,
+      parentId: null,
+      text: clean,
+      position: PENDING_POSITION + seq,
+      revision: 0,
+      createdAt,
+      deleted: false,
+      kind: 'prompt',
+      author,
+      delivery: 'pending',
+    })
+    await db.drafts.delete(conversationId)
+    if (row) {
+      await db.conversations.put({
+        ...row,
+        title: row.title === '' ? preview(clean, TITLE_FROM_PROMPT) : row.title,
+        last: { name: author.name, text: preview(clean, LIMITS.previewLength) },
+        updatedAt: Math.max(createdAt, row.updatedAt),
+      })
+    }
+    return id
+  })
+}
+
+/** Sends again what was refused. */
+export async function retrySend(messageId: string): Promise<void> {
+  const { db } = store()
+  await db.transaction('rw', db.messages, db.outbox, async () => {
+    const message = await db.messages.get(messageId)
+    if (message?.delivery !== 'failed') return
+    await db.messages.put({ ...message, delivery: 'pending' })
+    // With the message goes whatever made its room fail.
+    await db.outbox
+      .where('conversationId')
+      .equals(message.conversationId)
+      .filter((entry) => entry.call.procedure === 'conversation.create' || entry.seq === message.position - PENDING_POSITION)
+      .modify({ state: 'waiting', failure: null })
+  })
+}
+
+/** Gives up a refused message. Its text goes back to the composer when that is empty. */
+export async function discardSend(messageId: string): Promise<void> {
+  const { db } = store()
+  await db.transaction('rw', db.messages, db.outbox, db.drafts, async () => {
+    const message = await db.messages.get(messageId)
+    if (message?.delivery !== 'failed') return
+    await db.outbox.delete(message.position - PENDING_POSITION)
+    await db.messages.delete(messageId)
+    const draft = await db.drafts.get(message.conversationId)
+    if (!draft?.text) await db.drafts.put({ conversationId: message.conversationId, text: message.text })
+  })
+}
+
+export async function saveDraft(conversationId: string, text: string): Promise<void> {
+  const { drafts } = store().db
+  await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text }))
+}
+
+export function stopReply(replyId: string): Promise<void> {
+  return askOfReply(replyId, () => ({ procedure: 'reply.stop', input: { id: replyId } }))
+}
+
+/** Lets a reply go on that was stopped, interrupted, cut short or failed. */
+export function resumeReply(replyId: string): Promise<void> {
+  return askOfReply(replyId, (revision) => ({ procedure: 'reply.resume', input: { id: replyId, revision } }))
+}
+
+async function askOfReply(replyId: string, call: (revision: number) => OutboxCall): Promise<void> {
+  const target = store()
+  const { db } = target
+  await db.transaction('rw', db.messages, db.outbox, async () => {
+    const reply = await db.messages.get(replyId)
+    if (!reply) return
+    const wanted = call(reply.revision)
+    const asked = await db.outbox
+      .where('conversationId')
+      .equals(reply.conversationId)
+      .filter((entry) => entry.call.procedure === wanted.procedure && entry.call.input.id === replyId)
+      .count()
+    if (asked === 0) await enqueue(target, reply.conversationId, wanted)
+  })
+}
+
+function enqueue({ db }: Store, conversationId: string, call: OutboxCall): Promise<number> {
+  const entry: OutboxEntry = { conversationId, call, state: 'waiting', failure: null, createdAt: Date.now() }
+  return db.outbox.add(entry)
+}

@@ -1,0 +1,97 @@
+import { Dexie, type Table } from 'dexie'
+import type { ContractRouterClient } from '@orpc/contract'
+import type { contract, Conversation, Message, Person } from '#contract'
+
+/** Of a person's message; a reply is always `sent`. */
+export type Delivery = 'pending' | 'sent' | 'failed'
+export type StoredMessage = Message & { delivery: Delivery }
+
+/** The server's row with the guesses of this device that are not answered yet. `local` until the server has answered `create`. */
+export type StoredConversation = Conversation & { origin: 'server' | 'local' }
+
+/** What the store holds of a room: `cursor` is the revision up to which it is whole. */
+export type Room = {
+  id: string
+  cursor: number
+  /** The lowest position of the unbroken newest range; null while nothing was loaded. */
+  oldest: number | null
+  /** No older messages exist on the server. */
+  complete: boolean
+}
+
+type Client = ContractRouterClient<typeof contract>
+type CallOf<Name extends string, Procedure extends (input: never) => unknown> = { procedure: Name; input: Parameters<Procedure>[0] }
+
+/** A call that waits for the network; the input is exactly the contract's. */
+export type OutboxCall =
+  | CallOf<'conversation.create', Client['conversation']['create']>
+  | CallOf<'conversation.update', Client['conversation']['update']>
+  | CallOf<'conversation.remove', Client['conversation']['remove']>
+  | CallOf<'message.send', Client['message']['send']>
+  | CallOf<'reply.stop', Client['reply']['stop']>
+  | CallOf<'reply.resume', Client['reply']['resume']>
+
+/** Why something was refused for good; the sentence is made at the screen. */
+export type SendFailure =
+  | { code: 'not_found' }
+  | { code: 'forbidden' }
+  | { code: 'conflict' }
+  | { code: 'busy'; limit: number }
+  | { code: 'invalid' }
+  | { code: 'internal' }
+
+export type OutboxEntry = {
+  /** Given by the store; the order in which calls are sent. */
+  seq?: number
+  conversationId: string
+  call: OutboxCall
+  state: 'waiting' | 'failed'
+  failure: SendFailure | null
+  createdAt: number
+}
+
+export type Draft = { conversationId: string; text: string }
+export type Me = { person: Person; version: string; model: string; demo: boolean }
+export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string }
+
+/** A message without a place yet sorts behind every message that has one: its position is this plus the number of its outbox entry. */
+export const PENDING_POSITION = 1_000_000_000_000
+
+/** The rows of one person in this browser: a cache of the server, except for `outbox` and `drafts`, which no schema change may drop. */
+export class Database extends Dexie {
+  declare readonly conversations: Table<StoredConversation, string>
+  declare readonly messages: Table<StoredMessage, string>
+  declare readonly rooms: Table<Room, string>
+  declare readonly outbox: Table<OutboxEntry, number>
+  declare readonly drafts: Table<Draft, string>
+  declare readonly facts: Table<Fact, Fact['key']>
+
+  constructor(personId: string) {
+    // Immutable: rows that did not change keep their identity from one query to the next, so nothing is drawn again for them.
+    super(`confab-${personId}`, { cache: 'immutable' })
+    this.version(1).stores({
+      conversations: 'id, updatedAt',
+      messages: 'id, [conversationId+position]',
+      rooms: 'id',
+      outbox: '++seq, conversationId, state',
+      drafts: 'conversationId',
+      facts: 'key',
+    })
+  }
+}
+
+/** Bounds of `[conversationId+position]` for the messages of a room that have a place. */
+export function placed(conversationId: string, from = 0): [[string, number], [string, number]] {
+  return [
+    [conversationId, from],
+    [conversationId, PENDING_POSITION - 1],
+  ]
+}
+
+/** Bounds of `[conversationId+position]` for the messages that wait for theirs. */
+export function unplaced(conversationId: string): [[string, number], [string, number]] {
+  return [
+    [conversationId, PENDING_POSITION],
+    [conversationId, Number.MAX_SAFE_INTEGER],
+  ]
+}

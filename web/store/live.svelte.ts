@@ -1,0 +1,87 @@
+import { liveQuery } from 'dexie'
+import { createSubscriber } from 'svelte/reactivity'
+import { type Connection, store } from './store.ts'
+import type { Value } from './value.ts'
+
+export type { Connection } from './store.ts'
+
+export type LiveResult<T> = { state: 'loading' } | { state: 'ready'; value: T } | { state: 'failed'; error: unknown }
+
+/**
+ * A query of the store as a value that effects may read: it runs while somebody reads `current`, again after every change of what it
+ * read, and ends after the last reader. Read reactive arguments outside of the query; inside they are not tracked.
+ */
+export class Live<T> {
+  #result: LiveResult<T> = { state: 'loading' }
+  readonly #subscribe: () => void
+
+  constructor(query: () => Promise<T> | T) {
+    this.#subscribe = createSubscriber((update) => {
+      const subscription = liveQuery(query).subscribe({
+        next: (value) => {
+          this.#result = { state: 'ready', value }
+          update()
+        },
+        error: (error: unknown) => {
+          this.#result = { state: 'failed', error }
+          update()
+        },
+      })
+      return () => subscription.unsubscribe()
+    })
+  }
+
+  get current(): LiveResult<T> {
+    this.#subscribe()
+    return this.#result
+  }
+}
+
+const texts = new Map<string, () => void>()
+
+/** The text so far of a reply that is being written; null: nothing is live, the row's text is the text. */
+export function liveText(replyId: string): string | null {
+  let subscribe = texts.get(replyId)
+  if (!subscribe) {
+    const made = createSubscriber((update) => {
+      texts.set(replyId, made)
+      const stop = store().live.watch(replyId, update)
+      return () => {
+        stop()
+        if (texts.get(replyId) === made) texts.delete(replyId)
+      }
+    })
+    subscribe = made
+  }
+  subscribe()
+  return store().live.get(replyId)
+}
+
+function reactive<T>(value: () => Value<T>): () => T {
+  const subscribe = createSubscriber((update) => value().watch(update))
+  return () => {
+    subscribe()
+    return value().current
+  }
+}
+
+/** The connection of this tab. */
+export const connection: () => Connection = reactive(() => store().connection)
+
+/** True when only a reload of the page helps: the server was updated. */
+export const outdated: () => boolean = reactive(() => store().outdated)
+
+const missing = reactive(() => store().missing)
+const rooms = new Live(async () => {
+  const rows = await store().db.conversations.toArray()
+  return new Map(rows.map(({ id, deleted }) => [id, deleted]))
+})
+
+/** Whether a room is there: `unknown` until the store or the server has said so. */
+export function roomState(conversationId: string): 'known' | 'missing' | 'unknown' {
+  const stored = rooms.current
+  const isMissing = missing().has(conversationId)
+  const deleted = stored.state === 'ready' ? stored.value.get(conversationId) : undefined
+  if (deleted === undefined) return isMissing ? 'missing' : 'unknown'
+  return deleted ? 'missing' : 'known'
+}

@@ -1,0 +1,109 @@
+import type { Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
+import { placed, unplaced } from './database.ts'
+import { store } from './store.ts'
+
+/** The rooms that are there, the one that was used last first. */
+export async function conversations(): Promise<StoredConversation[]> {
+  const rows = await store().db.conversations.orderBy('updatedAt').reverse().toArray()
+  return rows.filter((row) => !row.deleted)
+}
+
+export async function conversation(id: string): Promise<StoredConversation | undefined> {
+  const row = await store().db.conversations.get(id)
+  return row?.deleted ? undefined : row
+}
+
+/**
+ * The last `count` messages of a room on its current path, in order of their places, the unsent ones last.
+ * `earlier`: more exist here or on the server.
+ */
+export async function messages(conversationId: string, count: number): Promise<{ messages: StoredMessage[]; earlier: boolean }> {
+  const { db } = store()
+  const [room, conversation, waiting] = await Promise.all([
+    db.rooms.get(conversationId),
+    db.conversations.get(conversationId),
+    db.messages
+      .where('[conversationId+position]')
+      .between(...unplaced(conversationId))
+      .toArray(),
+  ])
+  const from = room && !room.complete ? (room.oldest ?? 0) : 0
+  const path = new Path(conversation, count + 1)
+  let before = Number.MAX_SAFE_INTEGER
+  while (true) {
+    const [lower, upper] = placed(conversationId, from)
+    const page = await db.messages
+      .where('[conversationId+position]')
+      .between(lower, [upper[0], Math.min(upper[1], before)], true, before === Number.MAX_SAFE_INTEGER)
+      .reverse()
+      .limit(count + 1)
+      .toArray()
+    path.take(page)
+    const last = page.at(-1)
+    if (page.length <= count || !last || path.full) break
+    before = last.position
+  }
+  const shown = path.messages()
+  return {
+    messages: [...shown.slice(0, count).reverse(), ...waiting],
+    earlier: shown.length > count || (room !== undefined && !room.complete),
+  }
+}
+
+/** Picks the messages of the current path from rows that come newest first. */
+class Path {
+  readonly #enough: number
+  readonly #known: number
+  #next: string | null
+  #started = false
+  readonly #onPath: StoredMessage[] = []
+  readonly #all: StoredMessage[] = []
+
+  constructor(conversation: StoredConversation | undefined, enough: number) {
+    this.#enough = enough
+    this.#known = conversation?.revision ?? 0
+    this.#next = conversation?.headId ?? null
+  }
+
+  get full(): boolean {
+    return this.#started && this.#onPath.length >= this.#enough
+  }
+
+  take(rows: readonly StoredMessage[]): void {
+    for (const row of rows) {
+      if (row.kind === 'note') {
+        if (!row.deleted) this.#onPath.push(row)
+      } else if (row.id === this.#next || this.#isNewerHead(row)) {
+        this.#started = true
+        this.#next = row.parentId
+        if (!row.deleted) this.#onPath.push(row)
+      }
+      if (!row.deleted) this.#all.push(row)
+    }
+  }
+
+  /** Newest first. Without a head to start from, everything is shown. */
+  messages(): StoredMessage[] {
+    return this.#started ? this.#onPath : this.#all
+  }
+
+  // Every new prompt or reply becomes the head; the row of the room that says so may come a moment after it.
+  #isNewerHead(row: StoredMessage): boolean {
+    return !this.#started && row.position > this.#known
+  }
+}
+
+export async function draft(conversationId: string): Promise<string> {
+  return (await store().db.drafts.get(conversationId))?.text ?? ''
+}
+
+/** Everything that the server has not answered yet, or has refused. */
+export function unsent(): Promise<OutboxEntry[]> {
+  return store().db.outbox.toArray()
+}
+
+/** Who this person is, as the server said last. */
+export async function me(): Promise<Me | undefined> {
+  const fact = await store().db.facts.get('me')
+  return fact?.key === 'me' ? fact.value : undefined
+}

@@ -1,0 +1,69 @@
+import type { Change } from './apply.ts'
+import type { Database, OutboxEntry, SendFailure } from './database.ts'
+import { forget } from './rows.ts'
+
+/** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. */
+export async function settleOutbox(db: Database, change: Change): Promise<void> {
+  switch (change.kind) {
+    case 'answered':
+      return db.outbox.delete(change.seq)
+    case 'refused': {
+      const entry = await db.outbox.get(change.seq)
+      if (entry) await refuse(db, entry, change.failure)
+      return
+    }
+    case 'messages':
+    case 'conversation':
+    case 'gone':
+    case 'me':
+    case 'list':
+    case 'page':
+    case 'history':
+    case 'rewound':
+    case 'texts':
+      return
+  }
+}
+
+/** A call that can never succeed. What it would have done is taken back, except a message: that waits for its author's decision. */
+async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): Promise<void> {
+  const { conversationId, call } = entry
+  const failed = { ...entry, state: 'failed' as const, failure }
+  switch (call.procedure) {
+    case 'message.send':
+      await db.outbox.put(failed)
+      await db.messages
+        .where('id')
+        .equals(call.input.id)
+        .modify((message) => void (message.delivery = 'failed'))
+      break
+    case 'conversation.create': {
+      await db.outbox.put(failed)
+      const later = await db.outbox
+        .where('conversationId')
+        .equals(conversationId)
+        .filter(({ state }) => state === 'waiting')
+        .toArray()
+      if (later.some((other) => other.call.procedure === 'conversation.remove')) {
+        await db.outbox.where('conversationId').equals(conversationId).delete()
+        return forget(db, conversationId)
+      }
+      for (const other of later) await refuse(db, other, failure)
+      return
+    }
+    case 'conversation.update':
+    case 'conversation.remove':
+    case 'reply.stop':
+    case 'reply.resume':
+      if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
+      break
+  }
+  // Revision 0: the next row of the server, which is asked for, replaces the guess.
+  await db.conversations
+    .where('id')
+    .equals(conversationId)
+    .modify((row) => {
+      if (call.procedure === 'conversation.remove') row.deleted = false
+      if (row.origin === 'server') row.revision = 0
+    })
+}

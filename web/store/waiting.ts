@@ -1,0 +1,14 @@
+import { liveQuery } from 'dexie'
+import type { Database } from './database.ts'
+
+/** Calls back whenever calls wait in the outbox, whichever tab has put them there; the result ends it. */
+export function watchWaiting({ outbox }: Database, listener: () => void): () => void {
+  const subscription = liveQuery(() => outbox.where('state').equals('waiting').primaryKeys()).subscribe({
+    next: (keys) => {
+      if (keys.length > 0) listener()
+    },
+    // A store that is closed has nothing to send; the engine is stopped by whoever closed it.
+    error: () => undefined,
+  })
+  return () => subscription.unsubscribe()
+}

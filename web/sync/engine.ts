@@ -1,0 +1,195 @@
+import type { Change } from '../store/apply.ts'
+import { type Clock, systemClock } from '../store/clock.ts'
+import { markMissing, type Store } from '../store/store.ts'
+import { backoffMs } from './backoff.ts'
+import { Departure } from './departure.ts'
+import { Frames } from './frames.ts'
+import { greet } from './greeting.ts'
+import { History } from './history.ts'
+import { browserLocks, type Locks } from './locks.ts'
+import { Outbox } from './outbox.ts'
+import type { Parts } from './parts.ts'
+import { Replies } from './replies.ts'
+import { Rooms } from './rooms.ts'
+import { createRpc } from './rpc.ts'
+import { Status } from './status.ts'
+import type { Transport, Wire } from './wire.ts'
+import { Writer } from './writer.ts'
+
+/** Which room the reader is in. */
+export type Route = { current(): string | null; onChange(listener: () => void): () => void }
+
+export type EngineOptions = {
+  transport: Transport
+  route: Route
+  clock?: Clock
+  random?: () => number
+  locks?: Locks
+  /** What the browser thinks of its network: false is a hint, true says nothing. */
+  hasNetwork?: () => boolean
+  /** The server does not know this session any more. */
+  onSignedOut(): void
+  /** Ends the session on the server; false: it could not be reached. */
+  signOut(): Promise<boolean>
+}
+
+/** Keeps a store and the server in step until the result is called. */
+export function start(store: Store, options: EngineOptions): () => void {
+  const engine = new Engine(store, options)
+  return () => engine.stop()
+}
+
+/** `greeting`: connected, and the first answers are on their way. */
+type State = { kind: 'connecting' } | { kind: 'greeting' } | { kind: 'online' } | { kind: 'ended' }
+
+class Engine {
+  readonly #store: Store
+  readonly #parts: Parts
+  readonly #wire: Wire
+  readonly #status: Status
+  readonly #replies: Replies
+  readonly #rooms: Rooms
+  readonly #frames: Frames
+  readonly #history: History
+  readonly #outbox: Outbox
+  readonly #departure: Departure
+  readonly #stops: (() => void)[] = []
+  #state: State = { kind: 'connecting' }
+
+  constructor(store: Store, options: EngineOptions) {
+    this.#store = store
+    const clock = options.clock ?? systemClock
+    this.#wire = options.transport(clock)
+    this.#parts = {
+      store,
+      clock,
+      random: options.random ?? Math.random,
+      rpc: createRpc(this.#wire, clock),
+      writer: new Writer(store.db, clock, (changes, cursors) => this.#written(changes, cursors)),
+    }
+    this.#status = new Status(store.connection, clock, options.hasNetwork ?? (() => true))
+    this.#replies = new Replies(this.#parts)
+    this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#frames.release())
+    this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
+    this.#history = new History(this.#parts)
+    this.#outbox = new Outbox(this.#parts, options.locks ?? browserLocks, (id) => void this.#rooms.pull(id))
+    const { signOut, onSignedOut } = options
+    this.#departure = new Departure(store, { signOut, onSignedOut, stop: () => this.stop() })
+    this.#status.trying()
+    this.#listen('state', () => this.#stateOfWire())
+    this.#listen('open', () => this.#opened())
+    this.#listen('push', (event) => {
+      if (event instanceof MessageEvent && typeof event.data === 'string') this.#frames.receive(event.data)
+    })
+    this.#stops.push(
+      this.#departure.watch(),
+      options.route.onChange(() => this.#rooms.open(options.route.current())),
+      store.requests.on((request) => {
+        switch (request.kind) {
+          case 'earlier':
+            return this.#history.request(request.conversationId)
+          case 'leave':
+            return void this.#departure.leave().then(request.done)
+        }
+      }),
+    )
+    this.#rooms.open(options.route.current())
+    if (this.#wire.state === 'online') this.#opened()
+  }
+
+  stop(): void {
+    this.#end()
+    this.#wire.close()
+  }
+
+  #end(): void {
+    this.#state = { kind: 'ended' }
+    for (const stop of this.#stops.splice(0)) stop()
+    this.#status.stop()
+    this.#outbox.stop()
+    this.#rooms.disconnected()
+    this.#frames.stop()
+    this.#replies.stop()
+    this.#parts.writer.stop()
+  }
+
+  #listen(type: string, listener: (event: Event) => void): void {
+    this.#wire.addEventListener(type, listener)
+    this.#stops.push(() => this.#wire.removeEventListener(type, listener))
+  }
+
+  #stateOfWire(): void {
+    switch (this.#wire.state) {
+      case 'online':
+        return
+      case 'connecting':
+      case 'waiting':
+        if (this.#state.kind !== 'connecting') this.#lost()
+        return this.#status.trying()
+      case 'signedOut':
+        this.#end()
+        return this.#departure.signedOut()
+      case 'outdated':
+        this.#end()
+        this.#store.outdated.set(true)
+        return this.#store.connection.set('offline')
+      case 'closed':
+        return
+    }
+  }
+
+  #lost(): void {
+    this.#state = { kind: 'connecting' }
+    this.#outbox.offline()
+    this.#rooms.disconnected()
+  }
+
+  #opened(): void {
+    const greeting: State = { kind: 'greeting' }
+    this.#state = greeting
+    this.#frames.connected()
+    this.#rooms.connected()
+    void this.#greet(greeting, 0)
+  }
+
+  async #greet(greeting: State, failures: number): Promise<void> {
+    const { clock, random } = this.#parts
+    try {
+      await greet(this.#parts, () => this.#state === greeting)
+    } catch {
+      clock.after(backoffMs(failures, random, 1_000), () => {
+        if (this.#state === greeting) void this.#greet(greeting, failures + 1)
+      })
+      return
+    }
+    if (this.#state !== greeting) return
+    this.#state = { kind: 'online' }
+    this.#frames.listed()
+    this.#status.online()
+    this.#outbox.online()
+    this.#history.online()
+  }
+
+  #written(changes: readonly Change[], cursors: ReadonlyMap<string, number>): void {
+    for (const [conversationId, cursor] of cursors) this.#frames.reached(conversationId, cursor)
+    for (const change of changes) {
+      if (change.kind === 'messages') this.#replies.stored(change.rows)
+      else if (change.kind === 'page' || change.kind === 'history') this.#replies.stored(change.answer.messages)
+      else if (change.kind === 'conversation') this.#exists(change.row.id)
+      else if (change.kind === 'gone') this.#gone(change.conversationId)
+      else if (change.kind === 'list') for (const { id, deleted } of change.answer.conversations) if (!deleted) this.#exists(id)
+    }
+  }
+
+  // A room that was not there when the reader opened it may be there now.
+  #exists(conversationId: string): void {
+    if (this.#state.kind === 'ended') return
+    markMissing(this.#store, conversationId, false)
+    this.#rooms.noticed(conversationId)
+  }
+
+  #gone(conversationId: string): void {
+    this.#rooms.gone(conversationId)
+    markMissing(this.#store, conversationId, true)
+  }
+}

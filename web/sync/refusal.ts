@@ -1,0 +1,38 @@
+import type { ErrorData } from '#contract'
+import type { SendFailure } from '../store/database.ts'
+import { ConnectionLost, Refusal } from './rpc.ts'
+
+/** What to do with a call that was not carried out. */
+export type Verdict =
+  /** Nothing gets through: try everything again later. */
+  | { kind: 'later' }
+  /** This room has to wait. With `tries`, it is given up after that many. */
+  | { kind: 'room later'; failure: SendFailure; tries: number }
+  | { kind: 'never'; failure: SendFailure }
+
+const INTERNAL_TRIES = 5
+
+export function judge(error: unknown): Verdict {
+  if (error instanceof ConnectionLost) return { kind: 'later' }
+  if (!(error instanceof Refusal)) return { kind: 'room later', failure: { code: 'internal' }, tries: INTERNAL_TRIES }
+  switch (error.code) {
+    case 'UNAVAILABLE':
+      return { kind: 'later' }
+    case 'BUSY':
+      return { kind: 'room later', failure: { code: 'busy', limit: limitOf(error.data) }, tries: Number.POSITIVE_INFINITY }
+    case 'NOT_FOUND':
+      return { kind: 'never', failure: { code: 'not_found' } }
+    case 'FORBIDDEN':
+      return { kind: 'never', failure: { code: 'forbidden' } }
+    case 'CONFLICT':
+      return { kind: 'never', failure: { code: 'conflict' } }
+    case 'BAD_REQUEST':
+      return { kind: 'never', failure: { code: 'invalid' } }
+  }
+  return { kind: 'room later', failure: { code: 'internal' }, tries: INTERNAL_TRIES }
+}
+
+function limitOf(data: unknown): number {
+  const { limit } = (data ?? {}) as Partial<ErrorData['BUSY']>
+  return typeof limit === 'number' ? limit : 0
+}

@@ -1,0 +1,80 @@
+import { isOpen, type LiveText, type Message } from '#contract'
+import type { LiveTexts } from '../store/live-texts.ts'
+import type { Parts } from './parts.ts'
+
+/** The text of a running reply is put into the store this often: so much of it may be missing after a reload, for a moment. */
+const KEEP_MS = 250
+
+type Known = { conversationId: string; revision: number; open: boolean; text: string }
+
+/** What this tab has heard of the replies in the rooms that it has joined: the way from a chunk of text to where it belongs. */
+export class Replies {
+  readonly #parts: Pick<Parts, 'clock' | 'writer'>
+  readonly #live: LiveTexts
+  readonly #known = new Map<string, Known>()
+  #cancelKeep: (() => void) | null = null
+
+  constructor({ store, clock, writer }: Parts) {
+    this.#parts = { clock, writer }
+    this.#live = store.live
+  }
+
+  /** Rows as they come in, before they are written. */
+  track(rows: readonly Message[]): void {
+    for (const row of rows) {
+      if (row.kind !== 'reply') continue
+      const known = this.#known.get(row.id)
+      if (known && known.revision >= row.revision) continue
+      const open = isOpen(row.state) && !row.deleted
+      this.#known.set(row.id, { conversationId: row.conversationId, revision: row.revision, open, text: open ? row.text : '' })
+    }
+  }
+
+  /** The texts so far, out of the answer to a join. */
+  join(conversationId: string, texts: readonly LiveText[]): void {
+    for (const { id, text } of texts) {
+      // A row that is not in the answer was in the store before; any row that comes now is newer.
+      if (!this.#known.has(id)) this.#known.set(id, { conversationId, revision: 0, open: true, text })
+      this.#live.begin(id, text)
+      this.#keep()
+    }
+  }
+
+  /** The room of a reply; null: never heard of it. */
+  room(replyId: string): string | null {
+    return this.#known.get(replyId)?.conversationId ?? null
+  }
+
+  append(replyId: string, offset: number, text: string): 'applied' | 'gap' | 'ended' {
+    const known = this.#known.get(replyId)
+    if (known && !known.open) return 'ended'
+    this.#keep()
+    return this.#live.append(replyId, offset, text, known?.text ?? '')
+  }
+
+  /** Rows that are in the store now: the live text of what has ended goes, and no sooner. */
+  stored(rows: readonly Message[]): void {
+    for (const row of rows) {
+      const known = this.#known.get(row.id)
+      if (row.kind === 'reply' && known && !known.open && known.revision === row.revision) this.#live.settle(row.id, row.text)
+    }
+  }
+
+  /** A room that was left: nothing of it is heard any more. */
+  forget(conversationId: string): void {
+    for (const [id, known] of this.#known) if (known.conversationId === conversationId) this.#known.delete(id)
+  }
+
+  stop(): void {
+    this.#cancelKeep?.()
+    this.#live.stop()
+  }
+
+  #keep(): void {
+    this.#cancelKeep ??= this.#parts.clock.after(KEEP_MS, () => {
+      this.#cancelKeep = null
+      const texts = this.#live.takeDirty()
+      if (texts.length > 0) this.#parts.writer.write({ kind: 'texts', texts }).catch(() => undefined)
+    })
+  }
+}

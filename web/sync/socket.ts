@@ -1,0 +1,200 @@
+import { type Websocket, WebsocketBuilder } from 'websocket-ts'
+import { CLOSE, HEARTBEAT } from '#contract'
+import { type Clock, systemClock } from '../store/clock.ts'
+import { Patience } from './backoff.ts'
+import { type Signal, type Signals, watchSignals } from './signals.ts'
+import { Timers } from './timers.ts'
+import type { Wire, WireState } from './wire.ts'
+
+export type SocketOptions = {
+  url: string | (() => string)
+  clock?: Clock
+  random?: () => number
+  everyMs?: number
+  deadMs?: number
+  connectMs?: number
+  signals?: Signals
+  /** Asked when no connection comes about: a browser does not tell why an upgrade was refused. Throws when the server is not reached. */
+  hasSession?: () => Promise<boolean>
+}
+
+const CONNECT_MS = 10_000
+/** A connection that ends sooner has not proven that the server is well: the next one waits longer. */
+const STABLE_MS = 5_000
+/** After the browser has said that it is offline a silent connection gets less patience. */
+const OFFLINE_DEAD_MS = 1_000
+
+/**
+ * websocket-ts with what it lacks: a heartbeat, a limit for connecting, a retry now, final close codes. An instance of it that hangs is
+ * left behind and a new one is made, because a browser may take a minute to close a half-open connection.
+ */
+export class Socket extends EventTarget implements Wire {
+  readonly #options: SocketOptions
+  readonly #clock: Clock
+  readonly #patience: Patience
+  #socket: Websocket
+  /** Events of an instance that was left behind are nobody's. */
+  #generation = 0
+  #heardAt = 0
+  #triedAt = 0
+  readonly #timers: Timers<'connect' | 'settle' | 'beat' | 'dead'>
+  #deadAt = Number.POSITIVE_INFINITY
+  readonly #unwatch: () => void
+  #state: WireState = 'connecting'
+
+  constructor(options: SocketOptions) {
+    super()
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#timers = new Timers(this.#clock)
+    this.#patience = new Patience(options.random ?? Math.random)
+    this.#socket = this.#build()
+    this.#unwatch = watchSignals(options.signals ?? globalThis, (signal) => this.#signalled(signal))
+  }
+
+  get state(): WireState {
+    return this.#state
+  }
+
+  get readyState(): 1 | 3 {
+    return this.#state === 'online' ? 1 : 3
+  }
+
+  send(data: Parameters<Websocket['send']>[0]): void {
+    this.#socket.send(data)
+  }
+
+  close(): void {
+    this.#end('closed')
+  }
+
+  #build(): Websocket {
+    const generation = ++this.#generation
+    // A throwing listener would keep websocket-ts from ever trying again.
+    const mine =
+      <T extends unknown[]>(listener: (...values: T) => void) =>
+      (...values: T) => {
+        if (generation !== this.#generation) return
+        try {
+          listener(...values)
+        } catch (error) {
+          reportError(error)
+        }
+      }
+    this.#trying()
+    return new WebsocketBuilder(this.#options.url)
+      .withBackoff(this.#patience)
+      .onOpen(mine(() => this.#opened()))
+      .onClose(mine((_: Websocket, event: CloseEvent) => this.#closed(event.code)))
+      .onRetry(mine(() => this.#trying()))
+      .onMessage(mine((_: Websocket, event: MessageEvent<unknown>) => this.#heard(event.data)))
+      .build()
+  }
+
+  #trying(): void {
+    this.#triedAt = this.#clock.now()
+    this.#timers.clear()
+    this.#timers.set('connect', this.#options.connectMs ?? CONNECT_MS, () => this.#rebuild())
+    this.#become('connecting')
+  }
+
+  #opened(): void {
+    this.#timers.clear()
+    this.#deadAt = Number.POSITIVE_INFINITY
+    this.#heardAt = this.#clock.now()
+    this.#timers.set('settle', STABLE_MS, () => this.#patience.settled())
+    this.#beat()
+    this.#become('online')
+    this.dispatchEvent(new Event('open'))
+  }
+
+  #heard(data: unknown): void {
+    this.#heardAt = this.#clock.now()
+    if (typeof data !== 'string') return
+    const first = data.charAt(0)
+    if (first === '{') this.dispatchEvent(new MessageEvent('message', { data }))
+    else if (first === '[') this.dispatchEvent(new MessageEvent('push', { data }))
+  }
+
+  #closed(code: number): void {
+    if (code === CLOSE.signedOut) return this.#end('signedOut')
+    if (code === CLOSE.outdated) return this.#end('outdated')
+    if (this.#state === 'connecting') this.#checkSession()
+    this.#down('waiting')
+  }
+
+  #checkSession(): void {
+    const generation = this.#generation
+    this.#options.hasSession?.().then(
+      (known) => {
+        if (!known && generation === this.#generation && this.#state !== 'online') this.#end('signedOut')
+      },
+      () => undefined,
+    )
+  }
+
+  #beat(): void {
+    this.#timers.set('beat', this.#options.everyMs ?? HEARTBEAT.everyMs, () => {
+      this.#probe(this.#options.deadMs ?? HEARTBEAT.deadMs)
+      this.#beat()
+    })
+  }
+
+  #probe(deadMs: number): void {
+    const askedAt = this.#clock.now()
+    this.#socket.send(HEARTBEAT.ping)
+    // An earlier question that is still unanswered keeps its earlier end.
+    if (askedAt + deadMs >= this.#deadAt) return
+    this.#deadAt = askedAt + deadMs
+    this.#timers.set('dead', deadMs, () => {
+      this.#deadAt = Number.POSITIVE_INFINITY
+      if (this.#heardAt < askedAt) this.#rebuild()
+    })
+  }
+
+  #signalled(signal: Signal): void {
+    switch (this.#state) {
+      case 'online':
+        return this.#probe(signal === 'offline' ? OFFLINE_DEAD_MS : (this.#options.deadMs ?? HEARTBEAT.deadMs))
+      case 'connecting':
+        // A try from before the network was back hangs; one that has just begun is as good as a new one.
+        if (signal === 'online' && this.#clock.now() - this.#triedAt > OFFLINE_DEAD_MS) this.#rebuild()
+        return
+      case 'waiting':
+        if (signal !== 'offline') this.#rebuild()
+        return
+      case 'closed':
+      case 'signedOut':
+      case 'outdated':
+        return
+    }
+  }
+
+  #rebuild(): void {
+    const hanging = this.#socket
+    this.#generation++
+    this.#down('waiting')
+    hanging.close()
+    this.#socket = this.#build()
+  }
+
+  #end(state: 'closed' | 'signedOut' | 'outdated'): void {
+    this.#generation++
+    this.#socket.close()
+    this.#unwatch()
+    this.#down(state)
+  }
+
+  #down(state: WireState): void {
+    this.#timers.clear()
+    const wasOnline = this.#state === 'online'
+    this.#become(state)
+    if (wasOnline) this.dispatchEvent(new Event('close'))
+  }
+
+  #become(state: WireState): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.dispatchEvent(new Event('state'))
+  }
+}
