@@ -6,13 +6,21 @@ const ISLANDS = import.meta.glob<{ default: Component }>('./islands/*.svelte')
 /** Mounts every `data-island` of the page, each in its own boundary: one that breaks leaves the others alone. */
 export function mountIslands(page: ParentNode): void {
   const places = [...page.querySelectorAll<HTMLElement>('[data-island]')].map((place) => ({ place, load: loader(place.dataset.island) }))
-  for (const { place, load } of places) void fill(place, load)
+  void fillAll(places)
 }
 
 function loader(name: string | undefined): () => Promise<{ default: Component }> {
   const load = ISLANDS[`./islands/${name}.svelte`]
   if (!load) throw new Error(`There is no island "${name}" in web/islands`)
   return load
+}
+
+// Each in a task of its own: together they would keep a slow phone from answering the first tap.
+async function fillAll(places: readonly { place: HTMLElement; load: () => Promise<{ default: Component }> }[]): Promise<void> {
+  for (const { place, load } of places) {
+    await fill(place, load)
+    await new Promise((resolve) => setTimeout(resolve))
+  }
 }
 
 // What the server has printed in the place stays until there is something better.

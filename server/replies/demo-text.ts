@@ -56,9 +56,12 @@ function splitSpeaker(turns: readonly Turn[]): { name: string; text: string } {
   return { name, text: spoken }
 }
 
-/** One line of the text with everything that Markdown would act on taken literally. */
+/** One line of the text with everything that Markdown would act on taken literally; an address keeps its form, it is a link by itself. */
 function quoted(text: string): string {
-  return preview(text, QUOTE_LENGTH).replace(/[\\`*_{}[\]<>()#+!|~&$-]/g, '\\$&')
+  return preview(text, QUOTE_LENGTH)
+    .split(/(https?:\/\/[\w./?=&%#:@~+-]+)/)
+    .map((part, index) => (index % 2 === 1 ? part : part.replace(/[\\`*_{}[\]<>()#+!|~&$-]/g, '\\$&')))
+    .join('')
 }
 
 /** True when most letters are not Latin ones. */
