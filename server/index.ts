@@ -28,8 +28,8 @@ const EXPIRY_MS = 60 * 60 * 1000
 
 const say = (line: string) => process.stdout.write(line + '\n')
 
-/** Starts everything in order; returns its stop, which ends it in reverse order. */
-async function start(config: Config, log: Log): Promise<() => Promise<void>> {
+/** Starts everything in order. `onStop` is given the way to end it in reverse order before anybody is told that it is ready. */
+async function start(config: Config, log: Log, onStop: (stop: () => Promise<void>) => void): Promise<void> {
   const assets = loadClient()
   const database = await openDatabase({ url: config.databaseUrl, dataDir: config.dataDir, log, progress: say })
   const stops: (() => Promise<unknown> | void)[] = [() => database.close()]
@@ -73,6 +73,7 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
     stops.push(openAdminSocket(config.dataDir, async () => url + (await makeClaimLink(db))))
     stops.push(endExpiredSessions(db, sockets, log))
 
+    onStop(stop)
     say(`Confab is ready at ${url}`)
     if (!(await findOwner(db))) say(`Open this link to become its owner (valid for one hour, once): ${url}${await makeClaimLink(db)}`)
     if (model.demo) say('Replies come from the built-in demo model. For Gemini, set GEMINI_API_KEY (see README.md) and start again.')
@@ -81,7 +82,6 @@ async function start(config: Config, log: Log): Promise<() => Promise<void>> {
         'Warning: this server can be reached from the network without TLS, so cookies and messages travel in clear text. See "Deploy" in README.md.',
       )
     }
-    return stop
   } catch (error) {
     await stop()
     throw error
@@ -135,23 +135,28 @@ function address({ host, tls }: Config, port: number): string {
 }
 
 let log = createLog('info')
+let stop: (() => Promise<void>) | null = null
+let stopping = false
+
+/** The way out, from the first moment on: whoever reads the ready line may stop the server at once. */
+function end(): void {
+  if (stopping) return
+  stopping = true
+  if (stop === null) process.exit(0)
+  // Whatever hangs must not keep the process: what it had to say is in the journals.
+  setTimeout(() => process.exit(0), STOP_MS).unref()
+  void stop()
+    .catch((error) => log.error('stop.failed', { reason: reason(error) }))
+    .finally(() => process.exit(0))
+}
+
+process.on('SIGTERM', end)
+process.on('SIGINT', end)
+process.on('unhandledRejection', (error) => log.error('process.unhandled', { reason: reason(error) }))
 try {
   const config = readConfig(process.env)
   log = createLog(config.logLevel)
-  process.on('unhandledRejection', (error) => log.error('process.unhandled', { reason: reason(error) }))
-  const stop = await start(config, log)
-  let stopping = false
-  const end = () => {
-    if (stopping) return
-    stopping = true
-    // Whatever hangs must not keep the process: what it had to say is in the journals.
-    setTimeout(() => process.exit(0), STOP_MS).unref()
-    void stop()
-      .catch((error) => log.error('stop.failed', { reason: reason(error) }))
-      .finally(() => process.exit(0))
-  }
-  process.on('SIGTERM', end)
-  process.on('SIGINT', end)
+  await start(config, log, (started) => (stop = started))
 } catch (error) {
   if (!(error instanceof StartError)) log.error('start.failed', { reason: reason(error) })
   process.stderr.write((error instanceof StartError ? error.message : `Confab could not start: ${reason(error)}`) + '\n')
