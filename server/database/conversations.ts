@@ -39,21 +39,19 @@ export function toConversation(row: ConversationRow): Conversation {
 
 /**
  * Reaches a conversation through a membership and locks its row. null: it does not exist, was removed, or is not this person's.
- * The two counts come in the same round trip; where the lock had to be waited for, they are from before the wait.
+ * `open` counts the replies of the room that have not ended; where the lock had to be waited for, it is from before the wait.
  */
 export async function lockFor(
   tx: Transaction,
   conversationId: string,
   personId: string,
-  messageIds: readonly string[] = [],
-): Promise<(Locked & Counts) | null> {
+): Promise<(Locked & { readonly open: number }) | null> {
   const [found] = await tx
     .select({
       row: conversation,
       role: member.role,
       members: memberIds,
       open: tx.$count(message, and(eq(message.conversationId, conversationId), inArray(message.state, ['queued', 'streaming']))),
-      known: messageIds.length === 0 ? sql<number>`0` : tx.$count(message, inArray(message.id, [...messageIds])),
     })
     .from(member)
     .innerJoin(conversation, eq(conversation.id, member.conversationId))
@@ -61,9 +59,6 @@ export async function lockFor(
     .for('update', { of: conversation })
   return found ? { ...found, members: found.members.split(',') } : null
 }
-
-/** `open`: replies of the room that have not ended. `known`: how many of the given message ids exist anywhere. */
-type Counts = { readonly open: number; readonly known: number }
 
 /** Locks a conversation for the server's own work, removed or not. */
 export async function lock(tx: Transaction, conversationId: string): Promise<Omit<Locked, 'role'> | null> {

@@ -1,10 +1,11 @@
-import { type Author, LIMITS, type Message, preview, type Reply } from '#contract'
-import { type Change, lockFor, type Transaction, write } from './conversations.ts'
-import { byIds, toMessage, toReply } from './messages.ts'
-import type { Db } from './open.ts'
-import { message } from './schema.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import { type Author, type Conversation, LIMITS, type Message, type PersonMessage, preview, type Reply } from '#contract'
+import { type Change, lockFor } from './conversations.ts'
+import { byIds } from './messages.ts'
+import { type Db, rows } from './open.ts'
+import { sqlState, UNIQUE_VIOLATION } from './sql-state.ts'
 
-export type Sending = { id: string; conversationId: string; text: string; kind: 'prompt' | 'note'; replyId: string }
+export type Sending = { id: string; conversationId: string; text: string; kind: PersonMessage['kind']; replyId: string }
 
 export type Sent =
   /** `change` is null when the message was stored by an earlier call with the same id. */
@@ -12,61 +13,128 @@ export type Sent =
   | { readonly kind: 'missing' | 'forbidden' | 'taken' | 'busy' }
 
 const TITLE_FROM_PROMPT = 60
+/** Two of the same call may meet once; whoever comes second finds what the first has stored. */
+const TRIES = 3
 
 /**
- * Stores a prompt and its queued reply, or a note, in one transaction. The same id again returns what was stored.
+ * Stores a prompt and its queued reply, or a note, all or nothing. The same id again returns what was stored.
  * The parent is the head at this moment; a note hangs beside the path and does not move the head.
  */
 export async function send(db: Db, by: Author, input: Sending): Promise<Sent> {
-  return db.transaction(async (tx) => {
-    const locked = await lockFor(tx, input.conversationId, by.id, [input.id, input.replyId])
-    if (!locked) return { kind: 'missing' }
-    if (locked.role === 'viewer') return { kind: 'forbidden' }
-    if (locked.known > 0) return sentBefore(tx, by, input)
-
-    const { row, members } = locked
-    const asks = input.kind === 'prompt' && (row.answer === 'always' || /@gemini\b/i.test(input.text))
-    if (asks && locked.open >= LIMITS.queuedReplies) return { kind: 'busy' }
-
-    const position = row.revision + 1
-    const mine = { conversationId: row.id, text: input.text, kind: input.kind, authorId: by.id, parentId: row.headId }
-    const prompt = { ...mine, id: input.id, position, revision: position }
-    const reply = {
-      conversationId: row.id,
-      id: input.replyId,
-      parentId: input.id,
-      kind: 'reply' as const,
-      text: '',
-      state: 'queued' as const,
-      position: position + 1,
-      revision: position + 1,
+  for (let tries = 1; ; tries++) {
+    try {
+      const [stored] = await rows(db, store(by, input))
+      if (stored) return sent(by, input, stored as Stored)
+    } catch (error) {
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error
     }
-    // Sent together: this is one round trip less on the way to the first word of the answer.
-    const [[stored, queued], conversation] = await Promise.all([
-      tx
-        .insert(message)
-        .values(asks ? [prompt, reply] : [prompt])
-        .returning(),
-      write(tx, locked, {
-        revision: asks ? reply.revision : position,
-        headId: input.kind === 'note' ? row.headId : asks ? reply.id : input.id,
-        title: row.title === '' ? preview(input.text, TITLE_FROM_PROMPT) : row.title,
-        lastName: by.name,
-        lastText: preview(input.text, LIMITS.previewLength),
-        updatedAt: new Date(),
-      }),
-    ])
-    if (!stored) throw new Error('the insert returned no row')
-    const sent = toMessage(stored, { author: by.name, stopper: null })
-    const answer = queued ? toReply(queued, null) : null
-    return { kind: 'sent', message: sent, reply: answer, change: { conversation, messages: answer ? [sent, answer] : [sent], members } }
-  })
+    const known = await whyNot(db, by, input)
+    if (known) return known
+    if (tries === TRIES) throw new Error('a message could be neither stored nor found')
+  }
 }
 
-async function sentBefore(tx: Transaction, by: Author, input: Sending): Promise<Sent> {
-  const found = await byIds(tx, [input.id, input.replyId])
-  const mine = found.find(({ row }) => row.id === input.id)
-  if (!mine || mine.row.authorId !== by.id || mine.row.conversationId !== input.conversationId) return { kind: 'taken' }
-  const answer = found.find(({ row }) => row.id === input.replyId)?.message
-  return { kind: 'sent', message: mine.message, reply: answer?.kind === 'reply' ? answer : null, change: null }
+/** What the statement returns: the room's new row, and beside it what is not of that row. Times are milliseconds since 1970. */
+type Stored = Omit<Conversation, 'last' | 'deleted'> & {
+  readonly members: string
+  readonly asks: boolean
+  readonly parentId: string | null
+}
+
+/**
+ * One statement, so one round trip, where a transaction step by step takes five: the way to the first word of an answer leads through here, and
+ * a database in the cloud is milliseconds away. No row: it was not allowed, or there already.
+ * `room` locks the row and, where it had to wait, has its newest values; the two counts are then from before the wait, which is why an id that was
+ * taken meanwhile is found as a unique violation.
+ */
+function store(by: Author, input: Sending): SQL {
+  const mentions = /@gemini\b/i.test(input.text)
+  return sql`
+    with room as (
+      select c.*, m.role,
+        (select string_agg(person_id::text, ',') from member where member.conversation_id = c.id) as members,
+        (select count(*) from message where message.conversation_id = c.id and message.state in ('queued', 'streaming')) as open,
+        (select count(*) from message where message.id in (${input.id}::uuid, ${input.replyId}::uuid)) as known
+      from member m join conversation c on c.id = m.conversation_id
+      where m.person_id = ${by.id}::uuid and c.id = ${input.conversationId}::uuid and c.deleted_at is null
+      for update of c
+    ), asked as (
+      select *, ${input.kind}::text = 'prompt' and (answer = 'always' or ${mentions}::boolean) as asks from room
+    ), allowed as (
+      select * from asked where role <> 'viewer' and known = 0 and (not asks or open < ${LIMITS.queuedReplies}::int)
+    ), stored as (
+      insert into message (id, conversation_id, parent_id, kind, author_id, text, state, position, revision)
+      select ${input.id}::uuid, id, head_id, ${input.kind}::text, ${by.id}::uuid, ${input.text}::text, null, revision + 1, revision + 1
+      from allowed
+      union all
+      select ${input.replyId}::uuid, id, ${input.id}::uuid, 'reply', null, '', 'queued', revision + 2, revision + 2
+      from allowed where asks
+    ), written as (
+      update conversation c set
+        revision = allowed.revision + case when allowed.asks then 2 else 1 end,
+        head_id = case
+          when allowed.asks then ${input.replyId}::uuid when ${input.kind}::text = 'note' then allowed.head_id else ${input.id}::uuid
+        end,
+        title = case when allowed.title = '' then ${preview(input.text, TITLE_FROM_PROMPT)}::text else allowed.title end,
+        last_name = ${by.name}::text,
+        last_text = ${preview(input.text, LIMITS.previewLength)}::text,
+        updated_at = now(),
+        changed = pg_current_xact_id()
+      from allowed where c.id = allowed.id
+      returning c.*
+    )
+    select written.id, written.revision, written.title, written.model, written.instructions, written.answer,
+      written.head_id as "headId", written.running_id as "runningId",
+      (extract(epoch from written.created_at) * 1000)::float8 as "createdAt",
+      (extract(epoch from written.updated_at) * 1000)::float8 as "updatedAt",
+      allowed.members, allowed.asks, allowed.head_id as "parentId"
+    from written join allowed on allowed.id = written.id`
+}
+
+function sent(by: Author, input: Sending, stored: Stored): Sent {
+  const { members, asks, parentId, ...row } = stored
+  const conversation: Conversation = {
+    ...row,
+    last: { name: by.name, text: preview(input.text, LIMITS.previewLength) },
+    deleted: false,
+  }
+  const position = row.revision - (asks ? 1 : 0)
+  const shared = { conversationId: row.id, createdAt: row.updatedAt, deleted: false }
+  const { id, text, kind } = input
+  const message: PersonMessage = { ...shared, id, parentId, text, kind, author: { id: by.id, name: by.name }, position, revision: position }
+  const reply: Reply | null = asks
+    ? {
+        ...shared,
+        id: input.replyId,
+        parentId: id,
+        text: '',
+        kind: 'reply',
+        state: 'queued',
+        position: position + 1,
+        revision: position + 1,
+        model: null,
+        usage: null,
+        failure: null,
+        truncated: false,
+        stoppedBy: null,
+        finishedAt: null,
+      }
+    : null
+  const change = { conversation, messages: reply ? [message, reply] : [message], members: members.split(',') }
+  return { kind: 'sent', message, reply, change }
+}
+
+/** Why nothing was stored, or what an earlier call has stored. null: it should have been; another call was in between. */
+async function whyNot(db: Db, by: Author, input: Sending): Promise<Sent | null> {
+  return db.transaction(async (tx) => {
+    const locked = await lockFor(tx, input.conversationId, by.id)
+    if (!locked) return { kind: 'missing' }
+    if (locked.role === 'viewer') return { kind: 'forbidden' }
+    const found = await byIds(tx, [input.id, input.replyId])
+    if (found.length === 0) return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
+    const mine = found.find(({ row }) => row.id === input.id)
+    if (!mine || mine.row.authorId !== by.id || mine.row.conversationId !== input.conversationId) return { kind: 'taken' }
+    const answer = found.find(({ row }) => row.id === input.replyId)?.message
+    return { kind: 'sent', message: mine.message, reply: answer?.kind === 'reply' ? answer : null, change: null }
+  })
 }
