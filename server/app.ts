@@ -9,7 +9,7 @@ import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
 import { type Log, reason } from './log.ts'
 import type { Assets } from './pages/assets.ts'
-import { appDocument, enterDocument, messageDocument } from './pages/documents.ts'
+import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
 import { secured } from './pages/headers.ts'
 import type { Model } from './replies/model.ts'
 import type { Connection, Sockets } from './rooms/sockets.ts'
@@ -33,70 +33,78 @@ export function createApp(parts: AppParts) {
   const { assets, database, log, model, sockets, trust, version } = parts
   const { db } = database
   const mayTry = createAttempts(ENTER_ATTEMPTS)
+  // There will always be one once there is: strangers at the door need not reach the database.
+  let owner = false
 
-  return new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
-    .onError(({ code, error, request }) => {
-      if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
-      log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
-      return answer(request, message(FAILED, 500))
-    })
-    .get('/healthz', async ({ request }) => {
-      const ok = await database.alive()
-      return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
-    })
-    .get('/rpc', async ({ request, server }) => {
-      if (!isSameOrigin(request, trust()))
-        return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
-      const session = await whoIs(db, request, trust())
-      if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
-      const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
-      if (server?.upgrade(request, { data })) return undefined
-      return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
-    })
-    .post(
-      '/auth/enter',
-      async ({ request, server }) => {
-        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-        if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust())))
-          return answer(request, refusal('too_many', 429))
-        const input = await readInput(request)
-        if (!input) return answer(request, refusal('bad_request', 400))
-        const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
-        switch (result.kind) {
-          case 'entered':
-            return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
-          case 'refused':
-            return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
-        }
-      },
-      { parse: 'none' },
-    )
-    .post(
-      '/auth/leave',
-      async ({ request }) => {
-        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+  return (
+    new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
+      .onError(({ code, error, request }) => {
+        if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
+        log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
+        return answer(request, message(FAILED, 500))
+      })
+      .get('/healthz', async ({ request }) => {
+        const ok = await database.alive()
+        return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
+      })
+      .get('/rpc', async ({ request, server }) => {
+        if (!isSameOrigin(request, trust()))
+          return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
         const session = await whoIs(db, request, trust())
-        if (session) {
-          await signOut(db, session)
-          sockets.closeSession(session.id)
-        }
-        return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
-      },
-      { parse: 'none' },
-    )
-    .get('/enter', async ({ request }) => {
-      const owner = (await findOwner(db)) !== null
-      return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
-    })
-    .get('/', ({ request }) => room(request))
-    .get('/c/:id', ({ request, params }) => {
-      return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
-    })
-    .get('/*', ({ request }) => {
-      const found = assets.respond(request, new URL(request.url).pathname)
-      return answer(request, found ?? message(NO_PAGE, 404))
-    })
+        if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
+        const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
+        const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
+        // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
+        const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
+        if (server?.upgrade(request, { data, headers })) return undefined
+        return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+      })
+      .post(
+        '/auth/enter',
+        async ({ request, server }) => {
+          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+          if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust())))
+            return answer(request, refusal('too_many', 429))
+          const input = await readInput(request)
+          if (!input) return answer(request, refusal('bad_request', 400))
+          const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
+          switch (result.kind) {
+            case 'entered':
+              return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
+            case 'refused':
+              return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
+          }
+        },
+        { parse: 'none' },
+      )
+      .post(
+        '/auth/leave',
+        async ({ request }) => {
+          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+          const session = await whoIs(db, request, trust())
+          if (session) {
+            await signOut(db, session)
+            sockets.closeSession(session.id)
+          }
+          return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
+        },
+        { parse: 'none' },
+      )
+      .get('/enter', async ({ request }) => {
+        owner ||= (await findOwner(db)) !== null
+        return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
+      })
+      // Without a session, for it holds nothing of anybody's: a browser keeps it and opens it when this server cannot be reached.
+      .get('/shell', ({ request }) => answer(request, page(shellDocument({ assets: assets.page('index.ts') }))))
+      .get('/', ({ request }) => room(request))
+      .get('/c/:id', ({ request, params }) => {
+        return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
+      })
+      .get('/*', ({ request }) => {
+        const found = assets.respond(request, new URL(request.url).pathname)
+        return answer(request, found ?? message(NO_PAGE, 404))
+      })
+  )
 
   /** The app, for a person with a session; its islands find out which room by the address. */
   async function room(request: Request): Promise<Response> {

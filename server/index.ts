@@ -13,7 +13,7 @@ import { createDemo } from './replies/demo.ts'
 import { createGemini } from './replies/gemini.ts'
 import { openJournals } from './replies/journal.ts'
 import { ReplyQueue } from './replies/queue.ts'
-import { recover } from './replies/recover.ts'
+import { lookAgain, recover } from './replies/recover.ts'
 import { createLocalBus } from './rooms/bus.ts'
 import { createChanges } from './rooms/changes.ts'
 import { createSocketHandlers } from './rooms/socket.ts'
@@ -39,7 +39,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
   try {
     const { db } = database
     const bus = createLocalBus()
-    const changes = createChanges(bus)
+    const changes = createChanges(bus, (id) => lookAgain(db, replies, id))
     const sockets = new Sockets()
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
@@ -54,12 +54,14 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const app = createApp({ database, sockets, model, assets, version, log, trust: () => trust })
 
     await forgetExpired(db)
-    await recover(parts, replies)
+    const waiting = await recover(parts)
     stops.push(() => replies.close(REPLY_GRACE_MS))
 
     const server = listen(config, app, socket.handlers)
     trust.port = server.port ?? config.port
     bus.attach(server)
+    // Only now: a start that fails must not have asked the model anything.
+    for (const reply of waiting) replies.add(reply)
     stops.push(async () => {
       const stopped = server.stop(false)
       const until = performance.now() + CALL_GRACE_MS

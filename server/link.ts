@@ -1,17 +1,26 @@
 import { existsSync } from 'node:fs'
 import { adminSocketPath } from './access/admin-path.ts'
-import { readConfig } from './config.ts'
+import { readConfig, StartError } from './config.ts'
+
+const NOBODY =
+  'No running Confab was found for this data directory. Start it with "bun start" (with the same DATA_DIR), then run "bun run link" again.'
+const REFUSED = 'Confab is running, but could not make a link: its database does not answer. Try again when it does.'
 
 /** `bun run link`: asks the running server for a new link to enter by, and prints it. */
-const path = adminSocketPath(readConfig(process.env).dataDir)
+async function link(): Promise<string> {
+  const path = adminSocketPath(readConfig(process.env).dataDir)
+  if (!existsSync(path)) throw new StartError(NOBODY)
+  const answer = await fetch('http://confab/link', { method: 'POST', unix: path }).catch(() => {
+    // A file without a server behind it is what a kill leaves.
+    throw new StartError(NOBODY)
+  })
+  if (!answer.ok) throw new StartError(REFUSED)
+  return answer.text()
+}
+
 try {
-  if (!existsSync(path)) throw new Error('no socket')
-  const answer = await fetch('http://confab/link', { method: 'POST', unix: path })
-  if (!answer.ok) throw new Error(`status ${answer.status}`)
-  console.log(await answer.text())
-} catch {
-  console.error(
-    'No running Confab was found for this data directory. Start it with "bun start" (with the same DATA_DIR), then run "bun run link" again.',
-  )
+  console.log(await link())
+} catch (error) {
+  console.error(error instanceof StartError ? error.message : REFUSED)
   process.exit(1)
 }

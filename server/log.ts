@@ -15,7 +15,15 @@ export function createLog(least: LogLevel): Log {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** What a log line may say of a failure: its kind and message, never its cause chain (a query's parameters are in there). */
+/** What a log line may say of a failure: the kind and message of what caused it. */
 export function reason(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message.slice(0, 300)}` : 'unknown'
+  const cause = deepest(error)
+  return cause instanceof Error ? `${cause.name}: ${cause.message.slice(0, 300)}` : 'unknown'
+}
+
+/** The first cause: drizzle's error around a driver's repeats the query with its parameters, which are names, texts and hashes of secrets. */
+export function deepest(error: unknown): unknown {
+  let current = error
+  for (let depth = 0; depth < 10 && current instanceof Error && current.cause !== undefined; depth++) current = current.cause
+  return current
 }

@@ -27,6 +27,7 @@ const checks: Check[] = [
   tool('lint (oxlint)', 'oxlint', '--report-unused-disable-directives'),
   tool('types in server (tsc)', 'tsc', '-p', 'server/tsconfig.json'),
   tool('types in tests (tsc)', 'tsc', '-p', 'tests/tsconfig.json'),
+  tool('types in the worker (tsc)', 'tsc', '-p', 'web/tsconfig.worker.json'),
   tool('types in the contract (tsc)', 'tsc', '-p', 'server/contract/tsconfig.json'),
   tool('dead code (knip)', 'knip', '--no-progress'),
   tool('format (oxfmt)', 'oxfmt', '--check'),

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 
@@ -8,7 +8,10 @@ const ROOT = join(import.meta.dir, '..')
 const DIST = join(ROOT, 'dist')
 const CLIENT = join(DIST, 'client')
 const STAMP = '.stamp'
-const SOURCES = ['web/**/*', 'server/contract/**/*', 'vite.config.ts', 'package.json', 'bun.lock']
+const BUILD = '.build'
+/** Printed by the server, but kept by the client for the time without one. */
+const DOCUMENTS = 'server/pages/documents.ts'
+const SOURCES = ['web/**/*', 'server/contract/**/*', DOCUMENTS, 'vite.config.ts', 'package.json', 'bun.lock']
 const COMPRESSIBLE = /\.(css|js|json|svg|txt|webmanifest)$/
 
 /** Builds dist/client when what it is made of has changed since the last build; otherwise does nothing. */
@@ -21,11 +24,40 @@ export async function buildClient(): Promise<'built' | 'unchanged'> {
   // Only here: importing Vite takes longer than everything else that a start does.
   const { build } = await import('vite')
   await build({ root: join(ROOT, 'web'), configFile: join(ROOT, 'vite.config.ts'), build: { outDir: fresh } })
+  await buildWorker(fresh)
   await compress(fresh)
   writeFileSync(join(fresh, STAMP), hash)
   rmSync(CLIENT, { recursive: true, force: true })
   renameSync(fresh, CLIENT)
   return 'built'
+}
+
+/**
+ * The service worker with the list of what it keeps. It has no hash in its name, for that is how a browser finds a newer one; the name of
+ * the build, a hash of everything that is kept, makes sure that it differs. The server reads that name beside it.
+ */
+async function buildWorker(directory: string): Promise<void> {
+  const paths = files(directory)
+  const hasher = new Bun.CryptoHasher('sha256')
+  for (const path of [...paths, join(ROOT, DOCUMENTS)]) hasher.update(path.slice(path.lastIndexOf(sep))).update(readFileSync(path))
+  const build = hasher.digest('hex').slice(0, 16)
+  const urls = paths.map((path) => '/' + relative(directory, path).split(sep).join('/'))
+  const { outputs } = await Bun.build({
+    entrypoints: [join(ROOT, 'web/worker.ts')],
+    format: 'iife',
+    minify: true,
+    define: { BUILD: JSON.stringify(build), FILES: JSON.stringify(urls) },
+  })
+  for (const output of outputs) writeFileSync(join(directory, 'worker.js'), await output.text())
+  writeFileSync(join(directory, BUILD), build)
+}
+
+/** What a page may load. */
+function files(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.parentPath.includes(`${sep}.`))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
 }
 
 function sourceHash(): string {
@@ -63,9 +95,7 @@ function isRunning(pid: number): boolean {
 
 /** Puts a brotli and a gzip form beside every file that gets smaller by it. */
 async function compress(directory: string): Promise<void> {
-  const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && COMPRESSIBLE.test(entry.name) && !entry.parentPath.endsWith('.vite'))
-    .map((entry) => join(entry.parentPath, entry.name))
+  const paths = files(directory).filter((path) => COMPRESSIBLE.test(path))
   await Promise.all(
     paths.map(async (path) => {
       const plain = await readFile(path)

@@ -31,6 +31,7 @@ function explain(place: HTMLElement): void {
 }
 
 function showForm(place: HTMLElement, token: string, askName: boolean): void {
+  const welcome = element('p', askName ? 'Nobody owns this Confab yet: it will be yours.' : 'Your link is ready.')
   const form = document.createElement('form')
   const label = element('label', 'Your name')
   const name = document.createElement('input')
@@ -55,9 +56,10 @@ function showForm(place: HTMLElement, token: string, askName: boolean): void {
     if (error === null) return location.assign('/')
     button.disabled = false
     sentence.textContent = enterSentence(error)
+    // The words above say that the link is good.
+    if (error === 'link_spent') welcome.remove()
     if (error === 'name_needed') askForName()
   })
-  const welcome = element('p', askName ? 'Nobody owns this Confab yet: it will be yours.' : 'Your link is ready.')
   place.replaceChildren(welcome, form)
   if (askName) askForName()
   else button.focus()

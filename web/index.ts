@@ -1,35 +1,67 @@
 import './styles/index.css'
 import { WIRE } from '#contract'
+import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
+import { askToPersist } from './lib/persistence.ts'
 import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
 import { mountIslands } from './mount.ts'
+import { systemClock } from './store/clock.ts'
 import { newConversation } from './store/commands.ts'
 import { conversations } from './store/queries.ts'
 import { openStore, type Store } from './store/store.ts'
 import { start } from './sync/engine.ts'
+import { browserLeisure } from './sync/leisure.ts'
 import { Socket } from './sync/socket.ts'
+import type { Updates } from './updates.ts'
 
 /** Without an answer of the server for so long, the first room is made on this device. */
 const LANDING_MS = 3_000
+/** So long after it was loaded, the page has better things to do than to keep its files for another time. */
+const SETTLED_MS = 2_000
 
-const personId = document.body.dataset.person
-if (personId) open(personId)
-else location.assign('/enter')
+const facts = pageFacts()
+if (facts.personId === '') location.assign('/enter')
+else {
+  rememberPerson(facts)
+  open(facts.personId)
+}
 
 function open(person: string): void {
   const store = openStore(person)
+  const updates = watchUpdates(store)
   start(store, {
     transport: (clock) => new Socket({ clock, url: () => `${location.origin.replace(/^http/, 'ws')}/rpc?wire=${WIRE}`, hasSession }),
     route: { current: currentConversation, onChange: onRouteChange },
     hasNetwork: () => navigator.onLine,
+    leisure: browserLeisure,
     onSignedOut: () => location.assign('/enter'),
+    onOtherPerson: () => location.assign('/'),
+    onReplaced: () => void updates.then((watching) => watching.reload()),
+    onSent: () => void askToPersist(),
     signOut: async () => {
       const answer = await fetch('/auth/leave', { method: 'POST' })
       // 401: the session had ended already.
-      return answer.ok || answer.status === 401
+      const left = answer.ok || answer.status === 401
+      if (left) forgetPerson()
+      return left
     },
   })
   mountIslands(document)
   void land(store)
+}
+
+// The first screen and its first answers come first. Where there is no worker the app is what it was, with a server.
+async function watchUpdates(store: Store): Promise<Updates> {
+  if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve, { once: true }))
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))
+  const updates = new (await import('./updates.ts')).Updates(store, {
+    container: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
+    build: document.body.dataset.build ?? '',
+    clock: systemClock,
+    typing: document,
+    reload: () => location.reload(),
+  })
+  updates.start().catch(reportError)
+  return updates
 }
 
 // Without a session the server leads every page to the entrance.

@@ -9,10 +9,9 @@ export function mountIslands(page: ParentNode): void {
   void fillAll(places)
 }
 
+/** An unknown name fails where it stands, like an island whose code cannot be loaded. */
 function loader(name: string | undefined): () => Promise<{ default: Component }> {
-  const load = ISLANDS[`./islands/${name}.svelte`]
-  if (!load) throw new Error(`There is no island "${name}" in web/islands`)
-  return load
+  return ISLANDS[`./islands/${name}.svelte`] ?? (() => Promise.reject(new Error(`There is no island "${name}" in web/islands`)))
 }
 
 // Each in a task of its own: together they would keep a slow phone from answering the first tap.

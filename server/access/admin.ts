@@ -14,7 +14,10 @@ export function openAdminSocket(dataDir: string, makeLink: () => Promise<string>
     unix: path,
     async fetch(request) {
       if (request.method !== 'POST' || new URL(request.url).pathname !== '/link') return new Response(null, { status: 404 })
-      return new Response(await makeLink())
+      return makeLink().then(
+        (link) => new Response(link),
+        () => new Response(null, { status: 503 }),
+      )
     },
   })
   process.umask(before)

@@ -9,6 +9,7 @@ import { standard } from './schema.ts'
 const Missing = strict({ what: Type.Union([Type.Literal('conversation'), Type.Literal('reply')]) })
 const Conflict = strict({ reason: Type.Union([Type.Literal('id_taken'), Type.Literal('reply_finished')]) })
 const Busy = strict({ limit: Type.Integer() })
+const RateLimited = strict({ retryAfterMs: Type.Integer({ minimum: 0 }) })
 const Unavailable = strict({ what: Type.Literal('database') })
 
 export const errors = {
@@ -19,6 +20,8 @@ export const errors = {
   CONFLICT: { status: 409, data: standard(Conflict) },
   /** The queue of the room, or the rooms of this socket, are at their limit. */
   BUSY: { status: 429, data: standard(Busy) },
+  /** Too many calls in a short time: nothing was looked at. */
+  RATE_LIMITED: { status: 429, data: standard(RateLimited) },
   /** Nothing was changed; the same call may be sent again. */
   UNAVAILABLE: { status: 503, data: standard(Unavailable) },
 } as const
@@ -29,5 +32,6 @@ export type ErrorData = {
   FORBIDDEN: undefined
   CONFLICT: Static<typeof Conflict>
   BUSY: Static<typeof Busy>
+  RATE_LIMITED: Static<typeof RateLimited>
   UNAVAILABLE: Static<typeof Unavailable>
 }

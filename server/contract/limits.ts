@@ -3,6 +3,8 @@ export const LIMITS = {
   /** The text of one message. Even if JSON escapes every unit (six bytes each), it fits one frame. */
   messageLength: 64_000,
   titleLength: 120,
+  /** Of the title that a room without one gets from its first message. */
+  firstTitleLength: 60,
   instructionsLength: 8_000,
   nameLength: 40,
   modelLength: 100,
@@ -11,6 +13,8 @@ export const LIMITS = {
   /** Rows of one page of join, pull and history. */
   pageRows: 50,
   maxPageRows: 200,
+  /** Rooms of one page of the list. */
+  listRows: 500,
   /** One frame from a client. */
   frameBytes: 512 * 1024,
   /** Calls of one socket that may be unanswered at once. */

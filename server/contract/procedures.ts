@@ -34,10 +34,13 @@ export const contract = {
     me: procedure(nothing, strict({ person: Person, version: Type.String(), model: Type.String(), demo: Type.Boolean() })),
   },
   conversation: {
-    /** The rooms of the caller, all or those changed since a cursor that an earlier call returned (then removed ones too). */
+    /**
+     * The rooms of the caller, all that live (`complete`) or those changed since a cursor that an earlier call returned (then removed ones too).
+     * `more`: the list goes on from the cursor.
+     */
     list: procedure(
       strict({ since: Type.Optional(Type.String({ maxLength: 64 })) }),
-      strict({ conversations: Type.Array(Conversation), cursor: Type.String(), complete: Type.Boolean() }),
+      strict({ conversations: Type.Array(Conversation), cursor: Type.String(), complete: Type.Boolean(), more: Type.Boolean() }),
     ),
     create: procedure(strict({ id: Id, ...fields }), Conversation),
     update: procedure(strict({ id: Id, ...fields }), Conversation),

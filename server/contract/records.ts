@@ -103,7 +103,10 @@ export const Reply = strict({
   /** What the provider says answered, e.g. `gemini-3.5-flash`. */
   model: nullable(Type.String()),
   usage: nullable(Usage),
+  /** Why it did not end well; while it streams, why the model has to be asked again. */
   failure: nullable(Failure),
+  /** When the model is asked again by itself, while it streams and has said nothing yet. */
+  retryAt: nullable(Time),
   /** True when the answer ended at the model's length limit. */
   truncated: Type.Boolean(),
   stoppedBy: nullable(Author),

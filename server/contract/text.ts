@@ -20,10 +20,17 @@ export function label(text: string, maxLength: number): string {
   return truncate(clean, maxLength)
 }
 
-/** The first line of a text, for places that have room for one. */
+/** The first words of a text on one line, without the commonest marks of Markdown, for places that have room for one line. */
 export function preview(text: string, maxLength: number): string {
-  return truncate(storable(text).replace(/\s+/gu, ' ').trim(), maxLength)
+  // A few times what is shown: what is taken out has to be replaced, and an answer may be very long.
+  const start = truncate(storable(text.trimStart()), maxLength * 4)
+  const words = start.replace(BLOCK_MARKS, ' ').replace(CODE_MARKS, '$2').replace(STRONG_MARKS, '$2')
+  return truncate(words.replace(/\s+/gu, ' ').trim(), maxLength)
 }
+
+const BLOCK_MARKS = /^[ \t]*(?:```.*|~~~.*|#{1,6}[ \t]+|>[ \t]?)/gm
+const CODE_MARKS = /(`+)(?!`)(.*?[^`])\1(?!`)/g
+const STRONG_MARKS = /(?<![\w*])(\*\*|~~)(?=\S)(.*?\S)\1(?!\w)/g
 
 const JOINER = /[\u200C\u200D]/
 const EDGES = /^[\s\u200C\u200D]+|[\s\u200C\u200D]+$/gu

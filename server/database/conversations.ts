@@ -1,4 +1,4 @@
-import { and, eq, gte, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AnswerRule, Author, Conversation, Message, Role } from '#contract'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
@@ -68,6 +68,12 @@ export async function lock(tx: Transaction, conversationId: string): Promise<Omi
     .where(eq(conversation.id, conversationId))
     .for('update', { of: conversation })
   return found ? { ...found, members: found.members.split(',') } : null
+}
+
+/** A conversation as it is now, removed or not, and who its members are. null: there is no such one. */
+export async function current(db: Db, id: string): Promise<Omit<Change, 'messages'> | null> {
+  const [found] = await db.select({ row: conversation, members: memberIds }).from(conversation).where(eq(conversation.id, id))
+  return found ? { conversation: toConversation(found.row), members: found.members.split(',') } : null
 }
 
 /** Writes the fields of a locked conversation together with its next revision. */
@@ -155,40 +161,4 @@ export async function reach(db: Queryable, id: string, personId: string): Promis
     .innerJoin(conversation, eq(conversation.id, member.conversationId))
     .where(and(eq(member.personId, personId), eq(member.conversationId, id), isNull(conversation.deletedAt)))
   return found ?? null
-}
-
-/**
- * The rooms of a person: all that live (`complete`), or those changed since a cursor, removed ones included.
- * The cursor is the xmin of a snapshot taken before the rows are read: a transaction that had not ended by then has an id
- * at or above it and is found by the next call, whatever the order of the commits. A cursor that this database has not reached yet
- * comes from before a restore; it is answered with everything.
- */
-export async function list(
-  db: Db,
-  personId: string,
-  since: string | null,
-): Promise<{ conversations: Conversation[]; cursor: string; complete: boolean }> {
-  const [now] = await db
-    .select({
-      from: sql<string>`pg_snapshot_xmin(snapshot.value)::text`,
-      to: sql<string>`pg_snapshot_xmax(snapshot.value)::text`,
-    })
-    .from(sql`(select pg_current_snapshot() as value) as snapshot`)
-  if (!now) throw new Error('no snapshot')
-  const cursor = since !== null && /^\d{1,19}$/.test(since) && BigInt(since) <= BigInt(now.to) ? since : null
-  const mine = eq(member.personId, personId)
-  const rows = await db
-    .select({ row: conversation })
-    .from(member)
-    .innerJoin(conversation, eq(conversation.id, member.conversationId))
-    .where(
-      cursor === null
-        ? and(mine, isNull(conversation.deletedAt))
-        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)))),
-    )
-  return { conversations: rows.map(({ row }) => toConversation(row)), cursor: now.from, complete: cursor === null }
-}
-
-function xid(value: string) {
-  return sql<string>`${value}::text::xid8`
 }

@@ -11,6 +11,8 @@ export type Db = PgDatabase<PgQueryResultHKT, typeof schema>
 /** One opened database driver. */
 export interface Door {
   readonly db: Db
+  /** To be called once the database is up to date: from then on no statement takes long, and one without an answer is a lost connection. */
+  migrated?(): void
   /** Ends every connection; waits a bounded time for queries in flight. */
   close(): Promise<void>
 }

@@ -41,8 +41,9 @@ export async function startEmbedded(places: Places, log: Log): Promise<EmbeddedP
       log.error('database.process-ended', { pid: child.pid, reason: child.lastWords().slice(0, 300) })
       if (waitMs > 0) await delay(waitMs, undefined, { signal: stopped.signal }).catch(() => {})
       if (stopped.signal.aborted) return
-      child = spawn(places)
       try {
+        // Without memory or descriptors even this throws, and is tried again.
+        child = spawn(places)
         await child.ready
         log.info('database.process-restarted', { pid: child.pid })
         waitMs = 0

@@ -6,8 +6,11 @@ import { message, person } from './schema.ts'
 
 export type MessageRow = typeof message.$inferSelect
 
-/** A page ends at this many UTF-16 units of text, so that one answer cannot fill a socket's send buffer. */
-const PAGE_UNITS = 400_000
+/**
+ * A page ends at this many UTF-16 units of text: with the text of a running reply beside it, and three bytes for every unit, one answer still
+ * fits a socket's send buffer, and the frames that follow it do not close a slow reader's socket for ever.
+ */
+const PAGE_UNITS = 100_000
 
 const stopper = alias(person, 'stopper')
 
@@ -26,6 +29,7 @@ export function toReply(row: MessageRow, stopperName: string | null): Reply {
     model: row.model,
     usage: row.usage,
     failure: row.failure,
+    retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
     stoppedBy: row.stoppedById === null ? null : { id: row.stoppedById, name: stopperName ?? '' },
     finishedAt: row.finishedAt?.getTime() ?? null,
@@ -100,14 +104,17 @@ function page(rows: { row: MessageRow; names: Names }[], limit: number): Page {
 /** One message on the way from the root of the room to a prompt. */
 export type Step = { readonly kind: MessageRow['kind']; readonly text: string; readonly author: string | null; readonly deleted: boolean }
 
-/** The path that leads to a message, oldest first and without that message itself, at most `limit` steps of it. */
-export async function path(db: Queryable, toId: string, limit: number): Promise<Step[]> {
+/**
+ * The path that leads to a message, oldest first and without that message itself: at most `most.steps` of it, and no further back than
+ * `most.units` of text.
+ */
+export async function path(db: Queryable, toId: string, most: { steps: number; units: number }): Promise<Step[]> {
   const steps = sql`(
     with recursive path as (
-      select id, parent_id, kind, text, author_id, deleted_at, 0 as depth from message where id = ${toId}
+      select id, parent_id, kind, text, author_id, deleted_at, 0 as depth, 0::bigint as units from message where id = ${toId}
       union all
-      select m.id, m.parent_id, m.kind, m.text, m.author_id, m.deleted_at, path.depth + 1
-      from message m join path on m.id = path.parent_id where path.depth < ${limit}
+      select m.id, m.parent_id, m.kind, m.text, m.author_id, m.deleted_at, path.depth + 1, path.units + length(m.text)
+      from message m join path on m.id = path.parent_id where path.depth < ${most.steps} and path.units <= ${most.units}
     )
     select path.kind, path.text, path.depth, path.deleted_at is not null as deleted, person.name as author
     from path left join person on person.id = path.author_id where path.depth > 0

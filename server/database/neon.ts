@@ -9,6 +9,8 @@ import { isUnavailable } from './sql-state.ts'
 const CONNECTIONS = 10
 const CONNECT_MS = 10_000
 const CLOSE_MS = 3000
+/** A connection that died without a word is given up after this long. No statement of ours takes a tenth of it. */
+const SILENT_MS = 10_000
 
 /**
  * Whether an address is spoken to with Neon's driver, over WebSocket. NEON_PROXY (`host:port/path` of a relay that speaks the same
@@ -30,16 +32,23 @@ export function openNeon(url: string, log: Log): Door {
     neonConfig.pipelineTLS = false
     neonConfig.pipelineConnect = false
   }
-  const pool = new Pool({ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: CONNECT_MS })
   // Without a listener the loss of a connection ends the process: the pool has to have one for its idle connections, each connection
   // one for when it is lost between two statements of a transaction.
   const lost = (error: unknown) => log.warn('database.connection-lost', { reason: reason(error) })
-  pool.on('error', lost)
-  pool.on('connect', (client: PoolClient) => client.on('error', lost))
+  const open = (max: number, limit: { query_timeout?: number }) => {
+    const opened = new Pool({ connectionString: url, max, connectionTimeoutMillis: CONNECT_MS, ...limit })
+    opened.on('error', lost)
+    opened.on('connect', (client: PoolClient) => client.on('error', lost))
+    return opened
+  }
+  const pool = open(CONNECTIONS, { query_timeout: SILENT_MS })
+  // A migration may take its time.
+  const patient = open(1, {})
+  let source = patient
   const db = drizzle({ client: pool, schema, casing: 'snake_case' })
   // drizzle's own never gives a connection back to the pool that breaks at BEGIN: ten of those, and every query waits.
   const transaction: typeof db.transaction = async (run, config) => {
-    const client = await pool.connect()
+    const client = await source.connect()
     let broken = false
     try {
       return await drizzle({ client, schema, casing: 'snake_case' }).transaction(run, config)
@@ -52,7 +61,14 @@ export function openNeon(url: string, log: Log): Door {
       if (broken && pool.waitingCount > 0) void pool.connect().then((next) => next.release(), lost)
     }
   }
-  return { db: Object.assign(db, { transaction }), close: () => end(pool) }
+  return {
+    db: Object.assign(db, { transaction }),
+    migrated() {
+      source = pool
+      end(patient).catch(lost)
+    },
+    close: () => Promise.all([end(pool), source === patient ? end(patient) : null]).then(() => {}),
+  }
 }
 
 /** Ends the pool; a connection that is still in use after a while is left to the end of the process. */

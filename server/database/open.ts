@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { StartError } from '../config.ts'
 import type { Log } from '../log.ts'
-import type { Db, Door } from './door.ts'
+import { type Db, type Door, rows } from './door.ts'
 import { openEmbedded } from './embedded.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { migrate } from './migrate.ts'
@@ -18,7 +18,7 @@ const ALIVE_MS = 2000
 export interface Database {
   readonly db: Db
   readonly kind: 'embedded' | 'postgres' | 'neon'
-  /** One cheap round trip; false when there is no answer within two seconds. */
+  /** One cheap round trip; false when there is no answer within two seconds, or the database only lets itself be read. */
   alive(): Promise<boolean>
   /** Ends the connections (and the embedded database), then frees the data directory. May be called more than once. */
   close(): Promise<void>
@@ -48,6 +48,7 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
     const { kind, door } = await openDoor(options)
     try {
       await migrate(door.db)
+      door.migrated?.()
     } catch (error) {
       await door.close().catch(() => {})
       throw startFailure(error, options.url)
@@ -67,7 +68,7 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
 
 async function openDoor({ url, dataDir, log, progress }: OpenOptions): Promise<{ kind: Database['kind']; door: Door }> {
   if (url === null) return { kind: 'embedded', door: await openEmbedded({ dataDir, log, progress }) }
-  return isNeon(url) ? { kind: 'neon', door: openNeon(url, log) } : { kind: 'postgres', door: openPostgres(url) }
+  return isNeon(url) ? { kind: 'neon', door: openNeon(url, log) } : { kind: 'postgres', door: openPostgres(url, log) }
 }
 
 /** Makes the data directory if it is not there and takes its lock; null when another process has it. Throws a StartError when it cannot be written. */
@@ -86,8 +87,8 @@ export async function lockDirectory(dataDir: string): Promise<Lock | null> {
 async function isAlive(db: Db): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>()
   const timer = setTimeout(() => resolve(false), ALIVE_MS)
-  const answer = db.execute(sql`select 1`).then(
-    () => true,
+  const answer = rows(db, sql`select current_setting('transaction_read_only') as read_only`).then(
+    ([row]) => row?.read_only === 'off',
     () => false,
   )
   return Promise.race([answer, late]).finally(() => clearTimeout(timer))

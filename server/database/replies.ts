@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
-import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
+import { type Author, type Failure, isOpen, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
 import { type Change, lock, lockFor, type Queryable, write } from './conversations.ts'
 import { byIds, toReply } from './messages.ts'
 import type { Db } from './open.ts'
@@ -57,6 +57,27 @@ export async function begin(db: Db, reply: { id: string; conversationId: string 
   })
 }
 
+/** Writes that the model refused for the moment, and when it is asked again. null: the reply has ended meanwhile. */
+export async function defer(
+  db: Db,
+  reply: { id: string; conversationId: string },
+  wait: { failure: Failure; retryAt: Date },
+): Promise<Change | null> {
+  return db.transaction(async (tx) => {
+    const locked = await lock(tx, reply.conversationId)
+    if (!locked) return null
+    const revision = locked.row.revision + 1
+    const [row] = await tx
+      .update(message)
+      .set({ ...wait, revision })
+      .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
+      .returning()
+    if (!row) return null
+    const written = await write(tx, locked, { revision })
+    return { conversation: written, messages: [toReply(row, null)], members: locked.members }
+  })
+}
+
 /** Writes how a reply ended; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
 export async function finish(
   db: Db,
@@ -71,7 +92,14 @@ export async function finish(
     const { stoppedBy, text, ...values } = outcome
     const [row] = await tx
       .update(message)
-      .set({ ...values, ...(text === null ? {} : { text }), stoppedById: stoppedBy?.id ?? null, finishedAt: new Date(), revision })
+      .set({
+        ...values,
+        ...(text === null ? {} : { text }),
+        stoppedById: stoppedBy?.id ?? null,
+        retryAt: null,
+        finishedAt: new Date(),
+        revision,
+      })
       .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
       .returning()
     if (!row) return null
@@ -98,7 +126,7 @@ export async function requeue(db: Db, personId: string, id: string, seenRevision
     const [found] = locked ? await byIds(tx, [id]) : []
     if (!locked || found?.message.kind !== 'reply') return { kind: 'missing' }
     if (locked.role === 'viewer') return { kind: 'forbidden' }
-    if (found.row.revision !== seenRevision) return { kind: 'queued', reply: found.message, change: null }
+    if (found.row.revision !== seenRevision || isOpen(found.message.state)) return { kind: 'queued', reply: found.message, change: null }
     if (found.row.state === 'complete' && !found.row.truncated) return { kind: 'finished' }
     const revision = locked.row.revision + 1
     const [row] = await tx

@@ -131,6 +131,7 @@ export const message = pgTable(
     model: text(),
     usage: json<Usage>(),
     failure: json<Failure>(),
+    retryAt: time(),
     truncated: boolean().notNull().default(false),
     stoppedById: uuid().references(() => person.id),
     createdAt: time().notNull().defaultNow(),

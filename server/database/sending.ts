@@ -12,7 +12,6 @@ export type Sent =
   | { readonly kind: 'sent'; readonly message: Message; readonly reply: Reply | null; readonly change: Change | null }
   | { readonly kind: 'missing' | 'forbidden' | 'taken' | 'busy' }
 
-const TITLE_FROM_PROMPT = 60
 /** Two of the same call may meet once; whoever comes second finds what the first has stored. */
 const TRIES = 3
 
@@ -75,7 +74,7 @@ function store(by: Author, input: Sending): SQL {
         head_id = case
           when allowed.asks then ${input.replyId}::uuid when ${input.kind}::text = 'note' then allowed.head_id else ${input.id}::uuid
         end,
-        title = case when allowed.title = '' then ${preview(input.text, TITLE_FROM_PROMPT)}::text else allowed.title end,
+        title = case when allowed.title = '' then ${preview(input.text, LIMITS.firstTitleLength)}::text else allowed.title end,
         last_name = ${by.name}::text,
         last_text = ${preview(input.text, LIMITS.previewLength)}::text,
         updated_at = now(),
@@ -115,6 +114,7 @@ function sent(by: Author, input: Sending, stored: Stored): Sent {
         model: null,
         usage: null,
         failure: null,
+        retryAt: null,
         truncated: false,
         stoppedBy: null,
         finishedAt: null,
@@ -134,7 +134,8 @@ async function whyNot(db: Db, by: Author, input: Sending): Promise<Sent | null> 
     if (found.length === 0) return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
     const mine = found.find(({ row }) => row.id === input.id)
     if (!mine || mine.row.authorId !== by.id || mine.row.conversationId !== input.conversationId) return { kind: 'taken' }
-    const answer = found.find(({ row }) => row.id === input.replyId)?.message
+    // Only the prompt's own reply: another id that is named here may be of a room that the caller cannot see.
+    const answer = found.find(({ row }) => row.id === input.replyId && row.parentId === input.id)?.message
     return { kind: 'sent', message: mine.message, reply: answer?.kind === 'reply' ? answer : null, change: null }
   })
 }

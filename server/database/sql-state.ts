@@ -1,12 +1,15 @@
 export const UNIQUE_VIOLATION = '23505'
 
-/** Connections that are gone or cannot be made: 08*, a server that stops, starts or is full, and one that cannot write (replica, disk full). */
-const UNAVAILABLE_STATE = /^(?:08...|57P0[1-5]|53[0-3]00|25006)$/
+/**
+ * Connections that are gone or cannot be made: 08*, a server that stops, starts or is full, one that cannot write (replica, disk full), and what
+ * the database itself gave up: a statement over a limit of the operator's, a lock that did not come, a deadlock, a transaction to be repeated.
+ */
+const UNAVAILABLE_STATE = /^(?:08...|57P0[1-5]|53[0-3]00|25006|57014|55P03|40P01|40001)$/
 const UNAVAILABLE_CODE =
   /^(?:ERR_POSTGRES_(?:CONNECTION_\w+|IDLE_TIMEOUT|LIFETIME_TIMEOUT)|ECONN\w+|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOTCONN|ERR_SOCKET_CLOSED)$/
 // The Neon driver has no codes for these.
 const UNAVAILABLE_MESSAGE =
-  /^(?:Connection terminated|Connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|WebSocket )/
+  /^(?:Connection terminated|Connection timeout|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|WebSocket )/
 
 /** The SQLSTATE of a failed query, such as '23505' for a unique violation; null when the failure did not come from the database. */
 export function sqlState(error: unknown): string | null {

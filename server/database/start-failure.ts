@@ -1,4 +1,5 @@
 import { StartError } from '../config.ts'
+import { deepest } from '../log.ts'
 import { isUnavailable, sqlState } from './sql-state.ts'
 
 const LOGIN = ['refused the login', 'Correct the user and password in DATABASE_URL.'] as const
@@ -28,13 +29,6 @@ export function startFailure(error: unknown, url: string | null): StartError {
     return new StartError(`The ${place} cannot be reached (${detail}). ${advice}`)
   }
   return new StartError(`The ${place} could not be brought up to date (${detail}). Nothing was changed in it.`)
-}
-
-/** The driver's own error: drizzle's around it repeats the query and its parameters. */
-function deepest(error: unknown): unknown {
-  let current = error
-  for (let depth = 0; depth < 10 && current instanceof Error && current.cause !== undefined; depth++) current = current.cause
-  return current
 }
 
 /** An error's message, in one line and of bounded length. */

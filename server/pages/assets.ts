@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 
-/** What a page has to load: paths from the root of the server. */
-export type PageAssets = { readonly script: string; readonly styles: readonly string[]; readonly preloads: readonly string[] }
+/** What a page has to load: paths from the root of the server. `build` names the client that they are of. */
+export type PageAssets = {
+  readonly build: string
+  readonly script: string
+  readonly styles: readonly string[]
+  readonly preloads: readonly string[]
+}
 
 type Encoding = 'br' | 'gzip' | null
 type Body = Uint8Array<ArrayBuffer>
@@ -16,6 +21,7 @@ export interface Assets {
 }
 
 const MANIFEST = '.vite/manifest.json'
+const BUILD = '.build'
 const ENCODINGS: readonly { suffix: string; encoding: Exclude<Encoding, null> }[] = [
   { suffix: '.br', encoding: 'br' },
   { suffix: '.gz', encoding: 'gzip' },
@@ -33,9 +39,10 @@ const TYPES: Record<string, string> = {
 /** Reads the built client into memory, with its compressed forms. Throws when it was not built. */
 export function loadAssets(directory: string): Assets {
   const manifest: Record<string, Chunk> = JSON.parse(readFileSync(join(directory, MANIFEST), 'utf8'))
+  const build = readFileSync(join(directory, BUILD), 'utf8')
   const assets = new Map(files(directory).map((path) => ['/' + relative(directory, path).split(sep).join('/'), read(path)]))
   return {
-    page: (entry) => pageOf(manifest, entry),
+    page: (entry) => ({ build, ...pageOf(manifest, entry) }),
     respond(request, path) {
       const asset = assets.get(path)
       return asset ? answer(request, asset) : null
@@ -62,7 +69,8 @@ function read(path: string): Asset {
   }
   return {
     type: TYPES[path.slice(path.lastIndexOf('.') + 1)] ?? 'application/octet-stream',
-    tag: `"${Bun.hash(plain).toString(36)}"`,
+    // Weak: the forms of a file share it, and they differ in their bytes.
+    tag: `W/"${Bun.hash(plain).toString(36)}"`,
     hashed: path.includes(`${sep}assets${sep}`),
     bodies,
   }
@@ -76,7 +84,7 @@ function answer(request: Request, asset: Asset): Response {
     'cache-control': asset.hashed ? 'public, max-age=31536000, immutable' : 'no-cache',
   })
   if (request.headers.get('if-none-match') === asset.tag) return new Response(null, { status: 304, headers })
-  const accepted = (request.headers.get('accept-encoding') ?? '').split(',').map((part) => part.split(';')[0]?.trim())
+  const accepted = acceptedEncodings(request)
   for (const { encoding } of ENCODINGS) {
     const body = accepted.includes(encoding) ? asset.bodies.get(encoding) : undefined
     if (body) {
@@ -87,8 +95,17 @@ function answer(request: Request, asset: Asset): Response {
   return new Response(asset.bodies.get(null), { headers })
 }
 
+/** What the browser can read; an encoding with the weight 0 is one that it refuses. */
+function acceptedEncodings(request: Request): string[] {
+  return (request.headers.get('accept-encoding') ?? '')
+    .split(',')
+    .map((part) => part.split(';').map((word) => word.trim()))
+    .filter(([, weight]) => !/^q=0(\.0*)?$/.test(weight ?? ''))
+    .map(([name]) => name ?? '')
+}
+
 /** The entry, and what it imports now or as an island, so that the browser need not discover one wave of requests after another. */
-function pageOf(manifest: Record<string, Chunk>, entry: string): PageAssets {
+function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets, 'build'> {
   const scripts = new Set<string>()
   const styles = new Set<string>()
   const visit = (key: string) => {

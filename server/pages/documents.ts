@@ -9,23 +9,36 @@ import type { PageAssets } from './assets.ts'
 /** The app: the islands' places, who is signed in, and what to load. */
 export function appDocument(options: { assets: PageAssets; person: Person; model: string; demo: boolean }): string {
   const { assets, person, model, demo } = options
-  const facts = `data-person="${escape(person.id)}" data-name="${escape(person.name)}" data-model="${escape(model)}" data-demo="${demo}"`
-  const banner = demo
-    ? '<p class="banner"><strong>Demo answers.</strong> For Gemini, set <code>GEMINI_API_KEY</code> on the server and start it again.</p>'
-    : ''
+  return room({
+    assets,
+    facts: ` data-person="${escape(person.id)}" data-name="${escape(person.name)}" data-model="${escape(model)}" data-demo="${demo}"`,
+    name: person.name,
+    model: demo ? 'Demo model' : model,
+    banner: demo
+      ? '<p class="banner"><strong>Demo answers.</strong> For Gemini, set <code>GEMINI_API_KEY</code> on the server and start it again.</p>'
+      : '',
+  })
+}
+
+/** The app as a browser keeps it for the time without a server: nothing in it is anybody's. Who it is for, the browser remembers. */
+export function shellDocument(options: { assets: PageAssets }): string {
+  return room({ assets: options.assets, facts: '', name: '', model: '', banner: '' })
+}
+
+function room({ assets, facts, name, model, banner }: { assets: PageAssets; facts: string; name: string; model: string; banner: string }) {
   return page({
     title: 'Confab',
     head: loads(assets),
-    body: `<body class="app" ${facts}>
+    body: `<body class="app" data-build="${escape(assets.build)}"${facts}>
 <nav class="rooms" id="rooms" popover aria-label="Conversations" data-island="conversations">
 <div class="rooms-inside">
 <div class="rooms-head"><span class="brand"><span class="brand-gap"></span>Confab</span></div>
 <div class="rooms-list"></div>
-<div class="rooms-foot"><span class="avatar avatar-empty"></span><p><span>${escape(person.name)}</span><span class="faint">Connecting…</span></p></div>
+<div class="rooms-foot"><span class="avatar avatar-empty"></span><p><span>${escape(name)}</span><span class="faint">Connecting…</span></p></div>
 </div>
 </nav>
 <main class="room">
-<header class="title" data-island="title"><div class="title-words"><div class="title-line"><h1>Confab</h1></div><p class="faint">${escape(demo ? 'Demo model' : model)}</p></div></header>
+<header class="title" data-island="title"><div class="title-words"><div class="title-line"><h1>Confab</h1></div><p class="faint">${escape(model)}</p></div></header>
 <div class="banner-place" data-island="banner">${banner}</div>
 <div class="messages" data-island="messages"><div class="scroller" role="log" aria-label="Messages" aria-live="off" aria-busy="true" tabindex="0"><div class="column">
 <noscript><p class="notice">Confab needs JavaScript: it shows answers while they are being written.</p></noscript>

@@ -1,12 +1,13 @@
 /**
  * On every answer. Nothing is allowed but what the pages need: own scripts, styles, images and sockets. `require-trusted-types-for` makes the
- * browser itself refuse any HTML that did not pass one of the two named policies (the templates' and the markdown renderer's).
+ * browser itself refuse any HTML that did not pass one of the named policies (the templates' and the markdown renderer's), and any worker but
+ * the one whose address the third policy makes.
  */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' data: blob:",
+  "img-src 'self'",
   "connect-src 'self'",
   "manifest-src 'self'",
   "worker-src 'self'",
@@ -14,7 +15,7 @@ const POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  'trusted-types svelte-trusted-html confab-markdown',
+  'trusted-types svelte-trusted-html confab-markdown confab-worker',
 ].join('; ')
 
 const HEADERS: Record<string, string> = {

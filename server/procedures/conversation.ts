@@ -1,5 +1,6 @@
 import { label, LIMITS, storable } from '#contract'
-import { create, type Fields, list, reach, remove, toConversation, update } from '../database/conversations.ts'
+import { create, type Fields, reach, remove, toConversation, update } from '../database/conversations.ts'
+import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
 import { peopleOf } from '../database/people.ts'
 import { joinRoom, leaveRoom } from '../rooms/sockets.ts'
@@ -44,17 +45,19 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
     join: conversation.join.handler(async ({ input: { id, since, limit }, context, errors }) => {
       const { socket } = context
       const { person } = socket.data
-      // Membership first, so that a stranger's socket is never subscribed; then the topic, then the rows, then the live texts. A change
-      // that commits after the rows are read reaches the subscribed socket as a frame, so nothing falls between the two.
+      // Membership first, so that a stranger's socket is never subscribed. Then, in one step, the topic and the live texts: every delta after
+      // these texts reaches the socket as a frame, also when the reply ends before its row is read. Then the rows: a change that commits after
+      // they are read is a frame, too.
       if (!(await reach(db, id, person.id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       if (!joinRoom(socket, id)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
+      const live = replies.texts(id)
       const changed = await read(id, person.id, since, limit)
       if (!changed) {
         leaveRoom(socket, id)
         throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       }
       const people = await peopleOf(db, id)
-      return { ...changed, people, live: replies.texts(id) }
+      return { ...changed, people, live }
     }),
 
     leave: conversation.leave.handler(({ input, context }) => {
@@ -87,10 +90,11 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
   }
 }
 
-function clean<T extends Fields>({ title, instructions, ...rest }: T) {
+function clean<T extends Fields>({ title, model, instructions, ...rest }: T) {
   return {
     ...rest,
     ...(title === undefined ? {} : { title: label(title, LIMITS.titleLength) }),
+    ...(model === undefined ? {} : { model: model === null ? null : storable(model) }),
     ...(instructions === undefined ? {} : { instructions: storable(instructions) }),
   }
 }

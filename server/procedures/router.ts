@@ -16,17 +16,33 @@ export type Parts = {
   readonly version: string
 }
 
-/** The contract with what every procedure has in common: a database that is away is UNAVAILABLE, a race for one id a CONFLICT. */
+/** A client waits for ten seconds: it shall hear what is the matter, and hold no place among the calls in flight for longer. */
+const CALL_MS = 8_000
+
+/**
+ * The contract with what every procedure has in common: one call too many is RATE_LIMITED, a database that is away or too slow is UNAVAILABLE, a
+ * race for one id a CONFLICT. What was given up here may still be carried out; every procedure may be called again.
+ */
 export const os = implement(contract)
   .$context<CallContext>()
-  .use(async ({ next }) => {
+  .use(async ({ next, context: { retryAfterMs } }) => {
+    if (retryAfterMs !== null) throw new ORPCError('RATE_LIMITED', { defined: true, status: 429, data: { retryAfterMs } })
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Late()), CALL_MS)
     try {
-      return await next()
+      return await Promise.race([next(), late.promise])
     } catch (error) {
-      if (isUnavailable(error)) throw new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' }, cause: error })
+      if (error instanceof Late || isUnavailable(error))
+        throw new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' }, cause: error })
       if (sqlState(error) === UNIQUE_VIOLATION) {
         throw new ORPCError('CONFLICT', { defined: true, status: 409, data: { reason: 'id_taken' }, cause: error })
       }
       throw error
+    } finally {
+      clearTimeout(timer)
     }
   })
+
+class Late extends Error {
+  override readonly name = 'Late'
+}

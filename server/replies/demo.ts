@@ -17,7 +17,9 @@ export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
 
 async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: number): AsyncGenerator<ModelEvent, void, void> {
   signal.throwIfAborted()
-  const text = demoAnswer(request.turns)
+  const whole = demoAnswer(request.turns)
+  // A stopped answer goes on where it stopped; one that somebody else began gets a paragraph of its own.
+  const text = whole.startsWith(request.kept) ? whole.slice(request.kept.length) : `\n\n${whole}`
   const asked = request.turns.reduce((units, turn) => units + turn.text.length, request.instructions.length)
   let said = 0
   for (const piece of cut(text)) {

@@ -3,12 +3,14 @@ import type { Failure } from '#contract'
 import { readChunk } from './gemini-chunk.ts'
 import { failureOf, failureOfFinish } from './gemini-failure.ts'
 import { waitFor } from './gemini-wait.ts'
-import { type Model, ModelError, type ModelEvent, type ModelRequest } from './model.ts'
+import { type Model, ModelError, type ModelEvent, type ModelRequest, type Turn } from './model.ts'
 
 const FIRST_BYTE_MS = 60_000
 const IDLE_MS = 45_000
 /** How long a finished answer waits for the provider to close the stream. */
 const LINGER_MS = 5_000
+
+const GO_ON = 'Your answer was cut off. Continue it exactly where it stops: begin with the very next character and repeat nothing.'
 
 /** A name may not lead anywhere else on the provider's host: it becomes a part of the request's path. */
 const MODEL_NAME = /^(?:(?:models|tunedModels)\/)?[\w.-]{1,100}$/
@@ -84,7 +86,14 @@ async function open(settings: Settings, name: string, request: ModelRequest, sig
     { model: name, ...(request.instructions === '' ? {} : { systemInstruction: request.instructions }) },
     baseUrl === null ? {} : { baseUrl },
   )
-  const contents = request.turns.map((turn) => ({ role: turn.role, parts: [{ text: turn.text }] }))
+  const goOn: Turn[] =
+    request.kept === ''
+      ? []
+      : [
+          { role: 'model', text: request.kept },
+          { role: 'user', text: GO_ON },
+        ]
+  const contents = [...request.turns, ...goOn].map((turn) => ({ role: turn.role, parts: [{ text: turn.text }] }))
   const answer = await model.generateContentStream({ contents }, { signal })
   // A second reader of the same stream: if that fails and nobody looks, the process ends.
   answer.response.catch(() => {})

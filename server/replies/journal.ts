@@ -42,14 +42,21 @@ export function openJournals(directory: string): Journals {
       const path = join(directory, header.id + SUFFIX)
       const file = openSync(path, 'wx', 0o600)
       const line = (value: unknown) => writeAll(file, JSON.stringify(value) + '\n')
-      line(header)
+      const forget = () => {
+        closeSync(file)
+        unlinkSync(path)
+      }
+      try {
+        line(header)
+      } catch (error) {
+        // A claim that is half made would keep the reply from ever being asked for again.
+        forget()
+        throw error
+      }
       return {
         append: (text) => line(text),
         end: (ending) => line(ending),
-        remove() {
-          closeSync(file)
-          unlinkSync(path)
-        },
+        remove: forget,
       }
     },
     left() {

@@ -9,6 +9,8 @@ export type ModelRequest = {
   readonly instructions: string
   /** Oldest first; the last one is a user's. */
   readonly turns: readonly Turn[]
+  /** What the model has answered to the last turn so far, when it shall go on from there; else empty. */
+  readonly kept: string
 }
 
 /** What a model says while it answers. A stream that ends without `finish` was cut. */

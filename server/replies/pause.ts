@@ -14,14 +14,17 @@ export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 const FIRST_MS = 100
 const LONGEST_MS = 5_000
 
-/** Repeats `work` until it succeeds, with growing pauses. Rejects only when the signal is aborted. */
-export async function untilDone<T>(work: () => Promise<T>, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<T> {
+/**
+ * Repeats `work`, with growing pauses, for as long as it fails in a way that may pass. Rejects with any other failure, and with the signal's
+ * reason when that is aborted.
+ */
+export async function untilDone<T>(work: () => Promise<T>, signal: AbortSignal, mayPass: (error: unknown) => boolean): Promise<T> {
   for (let delayMs = FIRST_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_MS)) {
     signal.throwIfAborted()
     try {
       return await work()
     } catch (error) {
-      onFailure(error)
+      if (!mayPass(error)) throw error
     }
     await pause(delayMs, signal)
   }

@@ -2,13 +2,12 @@ import type { Step } from '../database/messages.ts'
 import type { ModelRequest, Turn } from './model.ts'
 
 /** Roughly 150,000 tokens at four UTF-16 units each: what a request may carry. The oldest turns go first. */
-const CONTEXT_UNITS = 600_000
+export const CONTEXT_UNITS = 600_000
 
 /** How far back a request looks at all. */
 export const CONTEXT_STEPS = 2_000
 
 const SEVERAL_PEOPLE = 'Several people take part in this conversation. Each of their messages begins with the name of its author.'
-const GO_ON = 'Your answer was cut off. Continue it exactly where it stops: begin with the very next character and repeat nothing.'
 
 /**
  * What the model is asked: the path from the root to the prompt, without notes, removed messages and empty replies; with the speakers'
@@ -22,17 +21,17 @@ export function buildRequest(options: { model: string; instructions: string; ste
       ? { role: 'model', text: step.text }
       : { role: 'user', text: several ? `${step.author}: ${step.text}` : step.text },
   )
-  if (options.kept !== '') turns.push({ role: 'model', text: options.kept }, { role: 'user', text: GO_ON })
   return {
     model: options.model,
     instructions: [options.instructions, several ? SEVERAL_PEOPLE : ''].filter((part) => part !== '').join('\n\n'),
-    turns: joined(fitting(turns)),
+    turns: joined(fitting(turns, options.kept.length)),
+    kept: options.kept,
   }
 }
 
 /** The newest turns that fit the budget, beginning with a user's; the last one is always among them. */
-function fitting(turns: readonly Turn[]): readonly Turn[] {
-  let units = 0
+function fitting(turns: readonly Turn[], keptUnits: number): readonly Turn[] {
+  let units = keptUnits
   let from = turns.length
   while (from > 0) {
     units += turns[from - 1]?.text.length ?? 0

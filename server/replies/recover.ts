@@ -1,41 +1,62 @@
-import { finish, openReplies, type Outcome } from '../database/replies.ts'
+import { current } from '../database/conversations.ts'
 import { byIds } from '../database/messages.ts'
+import { finish, openReplies, type Outcome } from '../database/replies.ts'
+import type { Db } from '../database/open.ts'
+import { isUnavailable } from '../database/sql-state.ts'
+import { reason } from '../log.ts'
+import { NOTHING_SAID } from './answering.ts'
 import type { LeftBehind } from './journal.ts'
-import type { ReplyParts, ReplyQueue } from './queue.ts'
+import type { Ref, ReplyParts } from './parts.ts'
+import type { ReplyQueue } from './queue.ts'
 
 /**
- * Before the first socket is let in: writes what the journals of an ended server hold, as exactly the text that anybody had seen, and
- * starts the replies that were still waiting. A reply that was being written without a journal here (it was on another disk) is interrupted too.
+ * Before the first socket is let in: writes what the journals of an ended server hold, as exactly the text that anybody had seen. A reply
+ * that was being written without a journal here (it was on another disk) is interrupted, too. Returns the replies that still wait for their turn.
  */
-export async function recover(parts: ReplyParts, queue: ReplyQueue): Promise<void> {
+export async function recover(parts: ReplyParts): Promise<Ref[]> {
   for (const left of parts.journals.left()) {
-    await restore(parts, left)
-    left.remove()
+    try {
+      await restore(parts, left)
+    } catch (error) {
+      // To go on would be to interrupt it below without the text that was seen.
+      if (isUnavailable(error)) throw error
+      // Another start may have more luck with it; this one has the other replies to look after.
+      parts.log.error('reply.not_restored', { reply: left.id, reason: reason(error) })
+    }
   }
+  const waiting: Ref[] = []
   for (const reply of await openReplies(parts.db)) {
-    if (reply.state === 'queued') queue.add(reply)
+    if (reply.state === 'queued') waiting.push(reply)
     else await interrupt(parts, reply, null)
   }
+  return waiting
+}
+
+/**
+ * After a change of a room that may or may not have been made: starts the replies that wait in it, for whoever asked for them may never ask again.
+ * Returns the room as it is.
+ */
+export async function lookAgain(db: Db, queue: Pick<ReplyQueue, 'add'>, conversationId: string): ReturnType<typeof current> {
+  const now = await current(db, conversationId)
+  for (const reply of await openReplies(db)) if (reply.state === 'queued' && reply.conversationId === conversationId) queue.add(reply)
+  return now
 }
 
 async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
   const [found] = await byIds(parts.db, [left.id])
-  if (!found) return
+  if (!found) {
+    // The server was started with another database than before, perhaps by mistake: what was seen there must not be lost here.
+    parts.log.warn('reply.of_another_database', { reply: left.id })
+    return
+  }
   const text = found.row.text.slice(0, left.kept) + left.text
   if (left.ending === null) await interrupt(parts, left, text)
   else await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
+  left.remove()
   parts.log.info('reply.restored', { reply: left.id, units: text.length })
 }
 
-async function interrupt(parts: ReplyParts, reply: { id: string; conversationId: string }, text: string | null): Promise<void> {
-  const outcome: Outcome = {
-    state: 'interrupted',
-    text,
-    failure: { code: 'restarted' },
-    model: null,
-    usage: null,
-    truncated: false,
-    stoppedBy: null,
-  }
+async function interrupt(parts: ReplyParts, reply: Ref, text: string | null): Promise<void> {
+  const outcome: Outcome = { ...NOTHING_SAID, state: 'interrupted', text, failure: { code: 'restarted' } }
   await finish(parts.db, reply, outcome, parts.model.speaker)
 }

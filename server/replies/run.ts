@@ -10,14 +10,14 @@ export type StopReason =
   | { readonly kind: 'shutdown' }
 
 /** A reply longer than this is ended as if the model had reached its own limit. */
-const REPLY_UNITS = 1_000_000
+const REPLY_UNITS = 300_000
 
 /**
  * Asks the model once and follows its answer to the end. Every piece of text goes to the journal and then to `show`, in this order.
  * Never rejects: whatever happens is an ending.
  */
 export async function followAnswer(options: {
-  model: Model
+  model: Pick<Model, 'stream'>
   request: ModelRequest
   journal: Journal
   /** Length of the text that was there before. */

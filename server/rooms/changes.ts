@@ -1,5 +1,9 @@
 import type { Change } from '../database/conversations.ts'
+import { isUnavailable } from '../database/sql-state.ts'
 import { type Bus, personTopic, roomTopic } from './bus.ts'
+
+/** Between two looks at a database that is away. */
+const AGAIN_MS = 500
 
 export type Changes = ReturnType<typeof createChanges>
 
@@ -8,8 +12,9 @@ export type Changes = ReturnType<typeof createChanges>
  * next one starts, so that frames leave in the order of their revisions. The row lock in the database orders the commits anyway; this
  * keeps the continuations of two commits from overtaking each other.
  */
-export function createChanges(bus: Bus) {
+export function createChanges(bus: Bus, look: (conversationId: string) => Promise<Omit<Change, 'messages'> | null>) {
   const tails = new Map<string, Promise<unknown>>()
+  const unsure = new Set<string>()
 
   async function inTurn<T>(conversationId: string, work: () => Promise<T>): Promise<T> {
     const before = tails.get(conversationId) ?? Promise.resolve()
@@ -17,9 +22,31 @@ export function createChanges(bus: Bus) {
     tails.set(conversationId, mine)
     try {
       return await mine
+    } catch (error) {
+      if (isUnavailable(error)) tellLater(conversationId)
+      throw error
     } finally {
       if (tails.get(conversationId) === mine) tails.delete(conversationId)
     }
+  }
+
+  // Nobody knows whether a change whose connection was lost was made, and a repetition of it finds nothing left to change. So the members hear how
+  // far the room is as soon as the database answers; whoever lacks something asks for it.
+  function tellLater(conversationId: string): void {
+    if (unsure.has(conversationId)) return
+    unsure.add(conversationId)
+    const tell = () =>
+      inTurn(conversationId, async () => {
+        const now = await look(conversationId)
+        unsure.delete(conversationId)
+        if (now?.conversation.deleted) sayGone(conversationId, now.members)
+        else if (now) publish(bus, { ...now, messages: [] })
+      }).catch(() => void setTimeout(() => void tell(), AGAIN_MS))
+    void tell()
+  }
+
+  function sayGone(conversationId: string, members: readonly string[]): void {
+    for (const personId of members) bus.publish(personTopic(personId), ['gone', conversationId])
   }
 
   return {
@@ -35,7 +62,7 @@ export function createChanges(bus: Bus) {
     remove<T extends { readonly members: readonly string[] }>(conversationId: string, work: () => Promise<T>): Promise<T> {
       return inTurn(conversationId, async () => {
         const result = await work()
-        for (const personId of result.members) bus.publish(personTopic(personId), ['gone', conversationId])
+        sayGone(conversationId, result.members)
         return result
       })
     },
@@ -43,6 +70,8 @@ export function createChanges(bus: Bus) {
 }
 
 function publish(bus: Bus, { conversation, messages, members }: Change): void {
+  // The members have been told that it is gone; a reply that ends after that is nobody's news.
+  if (conversation.deleted) return
   for (const message of messages) bus.publish(roomTopic(conversation.id), ['message', message])
   for (const personId of members) bus.publish(personTopic(personId), ['conversation', conversation])
 }

@@ -1,10 +1,12 @@
 import type { Router } from '@orpc/server'
 import type { WebSocketHandler } from 'bun'
 import { CLOSE, HEARTBEAT, LIMITS, MINIMUM_WIRE } from '#contract'
+import { Flow } from './flow.ts'
 import { Peers } from './peers.ts'
 import type { CallContext, Connection, Sockets } from './sockets.ts'
 
-const BACKPRESSURE_BYTES = 1024 * 1024
+/** More than the largest answer: a page of long messages and a long running reply. */
+const BACKPRESSURE_BYTES = 2 * 1024 * 1024
 const IDLE_SECONDS = 120
 
 /**
@@ -19,6 +21,7 @@ export function createSocketHandlers(options: {
 }): { handlers: WebSocketHandler<Connection>; inFlight: () => number } {
   const { sockets } = options
   const peers = new Peers(options.router, options.onError)
+  const flow = new Flow()
   const handlers: WebSocketHandler<Connection> = {
     maxPayloadLength: LIMITS.frameBytes,
     backpressureLimit: BACKPRESSURE_BYTES,
@@ -34,8 +37,10 @@ export function createSocketHandlers(options: {
       sockets.add(socket)
     },
     message(socket, frame) {
-      if (frame === HEARTBEAT.ping) socket.send(HEARTBEAT.pong)
-      else peers.message(socket, frame, { socket })
+      const verdict = flow.take(socket, frame)
+      if (verdict.kind === 'too many') socket.close(CLOSE.tooMany, 'too many calls')
+      else if (frame === HEARTBEAT.ping) socket.send(HEARTBEAT.pong)
+      else peers.message(socket, frame, { socket, retryAfterMs: verdict.kind === 'refused' ? verdict.retryAfterMs : null })
     },
     drain(socket) {
       peers.drain(socket)

@@ -7,8 +7,8 @@ export type Connection = { readonly sessionId: string; readonly person: Person; 
 
 export type Socket = ServerWebSocket<Connection>
 
-/** What every call knows: the socket it came by. */
-export type CallContext = { readonly socket: Socket }
+/** What every call knows: the socket it came by, and whether there have been too many: then, when to come again. */
+export type CallContext = { readonly socket: Socket; readonly retryAfterMs: number | null }
 
 /** The open sockets of this process, by session: a revoked session has to take its sockets with it. */
 export class Sockets {

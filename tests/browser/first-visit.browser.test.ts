@@ -25,6 +25,8 @@ describe('whoever opens the printed link', () => {
     const page = await context.newPage()
     const seen = watch(page, server)
     await page.goto(await server.claimLink())
+    await page.getByRole('textbox', { name: 'Your name' }).waitFor()
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
     await page.getByRole('textbox', { name: 'Your name' }).fill('Ada')
     await page.getByRole('button', { name: 'Enter' }).click()
     const composer = page.getByRole('textbox', { name: 'Message' })

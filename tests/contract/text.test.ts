@@ -54,6 +54,27 @@ describe('what is too long', () => {
   })
 })
 
-test('a preview is the first words of a text on one line', () => {
-  expect(preview('  # Title\n\n- one\n- two  ', 140)).toBe('# Title - one - two')
+describe('a preview', () => {
+  test('is the first words of a text on one line', () => {
+    expect(preview('  Title\n\n- one\n- two  ', 140)).toBe('Title - one - two')
+  })
+
+  test('leaves the marks of Markdown out', () => {
+    expect(preview('# Title\n\nSome **bold**, ~~old~~ and `code`.\n> said', 140)).toBe('Title Some bold, old and code. said')
+    expect(preview('Fix this:\n```ts\nlet a = 1\n```\nPlease.', 140)).toBe('Fix this: let a = 1 Please.')
+    expect(preview('It filters by `author_id` and `created_at', 140)).toBe('It filters by author_id and `created_at')
+    expect(preview('``a`b`` and 这是**粗体**字', 140)).toBe('a`b and 这是粗体字')
+  })
+
+  test('leaves what only looks like a mark', () => {
+    for (const text of ['2**3 is 8 and 3**2 is 9', 'snake_case and __init__', 'a > b # c', '#tag', 'C# ** D'])
+      expect(preview(text, 140)).toBe(text)
+  })
+
+  test('of the longest message takes no time', () => {
+    const startedAt = performance.now()
+    for (const text of ['`', '**a ', '~~a', '# ', ' \n', '> '])
+      preview(text.repeat(LIMITS.messageLength / text.length), LIMITS.previewLength)
+    expect(performance.now() - startedAt).toBeLessThan(500)
+  })
 })

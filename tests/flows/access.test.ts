@@ -128,6 +128,11 @@ test('a foreign room is not found, by any procedure, exactly like one that does 
   await ada.rpc.conversation.update({ id, title: 'Still secret' })
   await eve.rpc.session.me({})
   expect(eve.frames).toEqual([])
+  // Nor does a prompt of one's own bring the reply of a foreign room, whatever id is sent along.
+  const hers = { id: newId(), conversationId: newId(), text: 'x', kind: 'note' as const, replyId: newId() }
+  await eve.rpc.conversation.create({ id: hers.conversationId })
+  await eve.rpc.message.send(hers)
+  expect((await eve.rpc.message.send({ ...hers, replyId })).reply).toBeNull()
   // A message's id is a place of its owner: nobody else can take or read it by sending it again.
   const own = newId()
   await eve.rpc.conversation.create({ id: own })
@@ -150,6 +155,18 @@ test('signing out ends the session, its cookie and its open sockets', async () =
 test('a name is kept without what could disguise it', async () => {
   const [{ name }] = await sql`select name from person where kind = 'owner'`
   expect(name).toBe('Grace')
+})
+
+test('a failing database leaves no name, no hash and no text in the log', async () => {
+  const link = await freshLink(server)
+  const before = server.logs()
+  await sql`alter table session rename to elsewhere`
+  const answer = await postEnter(server, { token: new URL(link).hash.slice(1), name: 'Nameless' }, { 'user-agent': 'secret-browser' })
+  await sql`alter table elsewhere rename to session`
+  expect(answer.status).toBe(500)
+  const added = server.logs().slice(before.length)
+  expect(added).toContain('http.failed')
+  expect(added).not.toMatch(/params|insert into|secret-browser|[0-9a-f]{64}/)
 })
 
 test('guessing is limited by address, and an address cannot be made up', async () => {

@@ -128,9 +128,10 @@ test('a note is stored, shown to everybody, and never sent to the model', async 
 })
 
 const failures: [prompt: string, state: Reply['state'], failure: Partial<Failure>, keepsText: boolean][] = [
-  ['[[429]]', 'failed', { code: 'rate_limited', retryAfterMs: 31_000 }, false],
+  ['[[429=90]]', 'failed', { code: 'rate_limited', retryAfterMs: 90_000 }, false],
   ['[[429-day]]', 'failed', { code: 'quota_used_up' }, false],
-  ['[[503]]', 'failed', { code: 'unavailable', status: 503 }, false],
+  ['[[error-429]]', 'failed', { code: 'rate_limited', retryAfterMs: 31_000 }, true],
+  ['[[reset-first]]', 'failed', { code: 'unavailable', status: null }, false],
   ['[[403]]', 'failed', { code: 'key_refused' }, false],
   ['[[404]]', 'failed', { code: 'model_unknown' }, false],
   ['[[400]]', 'failed', { code: 'request_refused', status: 400 }, false],
@@ -165,18 +166,66 @@ test('an answer at its length limit is complete, says so, and can go on', async 
   await other.hear((frame) => frame[0] === 'message' && frame[1].id === replyId && frame[1].revision > row.revision + 1)
 })
 
-test('trying again asks once more and brings the answer', async () => {
+const callsFor = (prompt: string) => emulator.requests.filter((request) => request.prompt === prompt).length
+
+/** The row that says why the model is asked again, and when. */
+async function waitingRow(replyId: string): Promise<Reply> {
+  const frame = await other.hear(
+    (heard) => heard[0] === 'message' && heard[1].id === replyId && heard[1].kind === 'reply' && heard[1].retryAt !== null,
+  )
+  if (frame[0] !== 'message' || frame[1].kind !== 'reply') throw new Error('not the row of a reply')
+  return frame[1]
+}
+
+for (const [name, prompt, failure] of [
+  ['asks for a second', '[[429-once=1]] a little later', { code: 'rate_limited', retryAfterMs: 1_000 }],
+  ['is overloaded', '[[503-once]] please', { code: 'unavailable', status: 503 }],
+] as const) {
+  test(`a model that ${name} is asked again by itself, and everybody sees why and when`, async () => {
+    const id = await room()
+    const replyId = await ask(id, prompt)
+    const waiting = await waitingRow(replyId)
+    expect(waiting).toMatchObject({ state: 'streaming', text: '', failure, finishedAt: null })
+    const waitMs = (waiting.retryAt ?? 0) - Date.now()
+    expect(waitMs).toBeGreaterThan(500)
+    expect(waitMs).toBeLessThanOrEqual(1_500)
+    expect(callsFor(prompt)).toBe(1)
+    const { row, text } = await ada.hearEnd(replyId)
+    expect(row).toMatchObject({ state: 'complete', failure: null, retryAt: null, text })
+    expect(callsFor(prompt)).toBe(2)
+  })
+}
+
+test('a model that stays overloaded is asked three times, the room goes on, and a person may ask once more', async () => {
   const id = await room()
-  const replyId = await ask(id, '[[503-once]] please')
+  const prompt = '[[503]] for good'
+  const replyId = await ask(id, prompt)
   const { row } = await ada.hearEnd(replyId)
-  expect(row.failure).toEqual({ code: 'unavailable', status: 503 })
+  expect(row).toMatchObject({ state: 'failed', failure: { code: 'unavailable', status: 503 }, retryAt: null, text: '' })
+  expect(callsFor(prompt)).toBe(3)
+  emulator.script.push((answer) => answer.write('At last.').then(() => answer.finish()))
   await ada.rpc.reply.resume({ id: replyId, revision: row.revision })
   const end = await eventually(async () => {
     const now = await rowOf(id, replyId)
     return now.state === 'complete' && now
   })
-  expect(end.failure).toBeNull()
-  expect(emulator.requests.filter(({ prompt }) => prompt === '[[503-once]] please')).toHaveLength(2)
+  expect(end).toMatchObject({ text: 'At last.', failure: null })
+  expect(callsFor(prompt)).toBe(4)
+}, 30_000)
+
+test('a wait for the model is ended at once by a stop, and asking again then does not wait', async () => {
+  const id = await room()
+  const prompt = '[[429-once]] half a minute'
+  const replyId = await ask(id, prompt)
+  expect((await waitingRow(replyId)).failure).toEqual({ code: 'rate_limited', retryAfterMs: 31_000 })
+  const start = performance.now()
+  const stopped = await other.rpc.reply.stop({ id: replyId })
+  expect(performance.now() - start).toBeLessThan(1_000)
+  expect(stopped).toMatchObject({ state: 'stopped', stoppedBy: { name: 'Ada' }, failure: null, retryAt: null })
+  expect(callsFor(prompt)).toBe(1)
+  await ada.rpc.reply.resume({ id: replyId, revision: stopped.revision })
+  await eventually(async () => (await rowOf(id, replyId)).state === 'complete', 5_000)
+  expect(callsFor(prompt)).toBe(2)
 })
 
 test('a model that falls silent is waited for so long and no longer; its text stays', async () => {

@@ -3,7 +3,7 @@ import { createDemo } from '../../server/replies/demo.ts'
 import type { ModelEvent, ModelRequest, Turn } from '../../server/replies/model.ts'
 
 const never = new AbortController().signal
-const request = (...turns: Turn[]): ModelRequest => ({ model: 'demo', instructions: '', turns })
+const request = (...turns: Turn[]): ModelRequest => ({ model: 'demo', instructions: '', turns, kept: '' })
 const asked = (text: string) => request({ role: 'user', text })
 
 async function events(from: ModelRequest): Promise<ModelEvent[]> {
@@ -40,7 +40,7 @@ test('the answer opens differently for a greeting, code, a list and a question, 
 test('a prompt is quoted as one line of plain text, without half characters', async () => {
   const text = await answer(asked('# *bold* <img src=x>\n```js\n[a](b)' + '\u{1F600}'.repeat(200)))
   const quote = text.split('\n').find((line) => line.startsWith('> ')) ?? ''
-  expect(quote).toStartWith('> \\# \\*bold\\* \\<img src=x\\> \\`\\`\\`js \\[a\\]\\(b\\)')
+  expect(quote).toStartWith('> \\*bold\\* \\<img src=x\\> \\[a\\]\\(b\\)')
   expect(quote).toEndWith('…')
   expect(quote.length).toBeLessThan(250)
   expect(text.isWellFormed()).toBe(true)
@@ -82,4 +82,12 @@ test('an abort ends the answer at once with the reason', async () => {
   expect(await first).toBe('stopped')
   const late = createDemo().stream(asked('Hello'), AbortSignal.abort('before'))[Symbol.asyncIterator]()
   expect(await late.next().catch((error: unknown) => error)).toBe('before')
+})
+
+test('a stopped answer goes on where it stopped, without a word about how', async () => {
+  const whole = await answer(asked('Hello'))
+  for (const kept of [whole.slice(0, 1), whole.slice(0, 333), whole.slice(0, -1)]) {
+    expect(kept + (await answer({ ...asked('Hello'), kept }))).toBe(whole)
+  }
+  expect(await answer({ ...asked('Hello'), kept: 'Somebody else began.' })).toBe(`\n\n${whole}`)
 })

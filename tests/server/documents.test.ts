@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
-import { appDocument, enterDocument, messageDocument } from '../../server/pages/documents.ts'
+import { appDocument, enterDocument, messageDocument, shellDocument } from '../../server/pages/documents.ts'
 
-const assets = { script: '/assets/index-1.js', styles: ['/assets/index-1.css'], preloads: ['/assets/room-1.js'] }
+const assets = { build: 'b1', script: '/assets/index-1.js', styles: ['/assets/index-1.css'], preloads: ['/assets/room-1.js'] }
 const hostile = '"><script>alert(1)</script>\'&'
 const pages = {
   app: appDocument({ assets, person: { id: 'p', name: hostile, kind: 'owner' }, model: hostile, demo: true }),
+  shell: shellDocument({ assets }),
   enter: enterDocument({ assets, owner: false }),
   message: messageDocument({ title: hostile, sentence: hostile, link: { href: hostile, words: hostile }, styles: assets.styles }),
 }
@@ -53,4 +54,11 @@ test('the app has a place for every landmark that readers and tests look for', (
 test('the entrance says whether a name is needed', () => {
   expect(pages.enter).toContain('data-owner="false"')
   expect(enterDocument({ assets, owner: true })).toContain('data-owner="true"')
+})
+
+test('the shell is the app without anything of a person or of this server', () => {
+  const body = elements(pages.shell).find(({ tag }) => tag === 'body')
+  expect(Object.fromEntries(body?.attributes ?? [])).toEqual({ class: 'app', 'data-build': 'b1' })
+  const islands = (html: string) => elements(html).flatMap(({ attributes }) => attributes.filter(([name]) => name === 'data-island'))
+  expect(islands(pages.shell)).toEqual(islands(pages.app))
 })

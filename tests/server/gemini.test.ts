@@ -43,6 +43,7 @@ type Options = {
   baseUrl?: string
   instructions?: string
   turns?: Turn[]
+  kept?: string
   signal?: AbortSignal
   firstByteMs?: number
   idleMs?: number
@@ -59,7 +60,7 @@ function ask(prompt: string, options: Options = {}): AsyncIterable<ModelEvent> {
     idleMs,
   } = options
   const model = createGemini({ apiKey, model: MODEL, baseUrl, ...(firstByteMs && { firstByteMs }), ...(idleMs && { idleMs }) })
-  return model.stream({ model: options.model ?? MODEL, instructions, turns }, signal)
+  return model.stream({ model: options.model ?? MODEL, instructions, turns, kept: options.kept ?? '' }, signal)
 }
 
 async function outcome(prompt: string, options: Options = {}): Promise<Outcome> {
@@ -102,6 +103,12 @@ test('an answer arrives whole, with its usage and the model that gave it', async
   expect(result.usage).toMatchObject({ prompt: 8, thoughts: 0 })
   expect(result.usage?.total).toBe(8 + (result.usage?.output ?? 0))
   expect(asked(prompt)).toBe(1)
+})
+
+test('an answer that goes on is sent with its own words, and asked for the next one', async () => {
+  await outcome('Count [[every=1]]', { kept: 'one two' })
+  const body = JSON.stringify(emulator.requests.at(-1)?.body)
+  expect(body).toContain('{"role":"model","parts":[{"text":"one two"}]},{"role":"user","parts":[{"text":"Your answer was cut off.')
 })
 
 test('the talk is sent as it is, and instructions only when there are any', async () => {

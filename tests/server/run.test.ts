@@ -17,7 +17,7 @@ async function follow(model: Model, options: { kept?: number; stop?: AbortContro
   const journal: Journal = { append: (text) => seen.push(`journal ${text}`), end: () => {}, remove: () => {}, ...options.journal }
   const ending = await followAnswer({
     model,
-    request: { model: 'm', instructions: '', turns: [] },
+    request: { model: 'm', instructions: '', turns: [], kept: '' },
     journal,
     kept: options.kept ?? 0,
     show: (text) => seen.push(`show ${text}`),

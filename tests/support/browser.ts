@@ -19,10 +19,20 @@ export const PHONE = { width: 390, height: 844 }
 
 /** The system's Chromium, without its sandbox (tests run as root in containers). The caller closes it. */
 export async function launch(): Promise<Browser> {
-  const executablePath = findChromium()
-  if (!executablePath)
-    throw new Error('There is no Chromium. Run the browser tests by "bun run test", which sees to it, or set CHROMIUM_PATH.')
-  return chromium.launch({ executablePath, args: ARGUMENTS })
+  return chromium.launch({ executablePath: executable(), args: ARGUMENTS })
+}
+
+function executable(): string {
+  const path = findChromium()
+  if (!path) throw new Error('There is no Chromium. Run the browser tests by "bun run test", which sees to it, or set CHROMIUM_PATH.')
+  return path
+}
+
+/**
+ * A browser with a profile in a folder of its own: opened again with the same folder it is the same browser after a restart. The caller closes it.
+ */
+export async function openProfile(folder: string, options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { executablePath: executable(), args: ARGUMENTS, viewport: DESKTOP, ...options })
 }
 
 /** A fresh profile that is signed in as the owner. */

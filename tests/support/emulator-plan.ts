@@ -45,6 +45,7 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   ['429 | 429-day | 429-plain | 402', 'a quota of a minute, of a day, without a retry delay, of money'],
   ['400 | region | 401 | 403 | 404 | 500 | 503 | 504 | html', 'refused with that status; html: by a proxy'],
   ['503-once | 429-once', 'refused the first time, answered when asked again'],
+  ['429=S | 429-once=S', 'with another delay than 31 seconds'],
   ['error | error-429', 'an error event after some text'],
   ['cut | utf8 | reset | end', 'breaks off: in an event, in a character, by a TCP reset, without a finish reason'],
   ['reset-first | cut-first', 'the connection goes before the first byte'],
@@ -135,7 +136,8 @@ function endingOf(words: ReadonlyMap<string, string>, model: string, attempt: nu
 }
 
 function refusalOf(words: ReadonlyMap<string, string>, model: string, attempt: number): errors.Refusal | null {
-  const minute = () => errors.quota('Minute', model, 31, '31s')
+  const seconds = Number(words.get('429') || words.get('429-once')) || 31
+  const minute = () => errors.quota('Minute', model, seconds, `${seconds}s`)
   const refusals: Record<string, () => errors.Refusal> = {
     '429': minute,
     'error-429': minute,

@@ -23,9 +23,14 @@ export class FakeClock implements Clock {
       const due = this.#timers.filter(({ at }) => at <= until).sort((left, right) => left.at - right.at)[0]
       if (!due) break
       this.#timers = this.#timers.filter((other) => other !== due)
-      this.#now = due.at
+      this.#now = Math.max(this.#now, due.at)
       due.task()
     }
     this.#now = until
+  }
+
+  /** Time passes and nothing runs, as in a page that the browser has frozen. What is due runs with the next `advance`. */
+  freeze(ms: number): void {
+    this.#now += ms
   }
 }

@@ -125,6 +125,7 @@ const QUEUED = {
   model: null,
   usage: null,
   failure: null,
+  retryAt: null,
   truncated: false,
   stoppedBy: null,
   finishedAt: null,

@@ -84,6 +84,7 @@ export class ModelServer {
           conversations: [...this.rooms.values()].map(({ row }) => row),
           cursor: '1',
           complete: true,
+          more: false,
         })),
         create: os.conversation.create.handler(({ input }) => {
           const room = this.rooms.get(input.id) ?? new ModelRoom(input.id)

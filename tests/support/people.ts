@@ -1,5 +1,7 @@
-import type { Person } from '#contract'
+import { SQL } from 'bun'
+import { newId, type Person } from '#contract'
 import { adminSocketPath } from '../../server/access/admin-path.ts'
+import { hashToken, newToken } from '../../server/access/tokens.ts'
 import { connect } from './client.ts'
 import type { TestServer } from './server.ts'
 
@@ -13,6 +15,17 @@ export async function enter(server: TestServer, name = 'Ada'): Promise<Entered> 
   const { person } = await client.rpc.session.me({})
   await client.close()
   return { cookie, person }
+}
+
+/** Somebody else than the owner, put straight into the server's own PostgreSQL. */
+export async function introduce(databaseUrl: string, owner: Entered, name: string): Promise<Entered> {
+  const person: Person = { id: newId(), name, kind: 'member' }
+  const token = newToken()
+  const sql = new SQL(databaseUrl, { max: 1 })
+  await sql`insert into person (id, name, kind) values (${person.id}, ${name}, ${person.kind})`
+  await sql`insert into session (id, token_hash, person_id, expires_at) values (${newId()}, ${hashToken(token)}, ${person.id}, now() + interval '1 day')`
+  await sql.close()
+  return { person, cookie: `${owner.cookie.split('=')[0]}=${token}` }
 }
 
 /** A new link to enter by, as `bun run link` prints it. */

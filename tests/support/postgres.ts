@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -22,6 +23,8 @@ export interface Postgres {
   createDatabase(): Promise<string>
   /** Ends the server process of every connection to one database, as an administrator would; answers how many there were. */
   terminate(url: string): Promise<number>
+  /** To the postmaster and every process of its own. */
+  signal(name: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
@@ -79,6 +82,10 @@ async function start(port: number): Promise<Postgres> {
       const name = new URL(url).pathname.slice(1)
       const rows = await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and pid <> pg_backend_pid()`
       return rows.length
+    },
+    signal(signal) {
+      const children = readFileSync(`/proc/${line}/task/${line}/children`, 'utf8').trim().split(' ').filter(Boolean)
+      for (const pid of [Number(line), ...children.map(Number)]) process.kill(pid, signal)
     },
     async stop() {
       await admin.close()

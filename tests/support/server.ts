@@ -16,6 +16,8 @@ export type ServerOptions = {
   readonly dataDir?: string
   /** Default: a free one. A restarted server keeps its port. */
   readonly port?: number
+  /** Default: this repository. Another one is a copy with a client of its own. */
+  readonly root?: string
   /** Leaves the data directory behind after stop(). */
   readonly keepData?: boolean
 }
@@ -34,8 +36,8 @@ export type TestServer = {
   /** SIGKILL; the data stay for restart(). */
   kill(): Promise<void>
   signal(name: NodeJS.Signals): void
-  /** A new process on the same data and port; the old one is killed when it still runs. */
-  restart(env?: Record<string, string>): Promise<void>
+  /** A new process on the same data and port; the old one is killed when it still runs. With `root`, of another copy of the product. */
+  restart(env?: Record<string, string>, root?: string): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -46,7 +48,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     if (!options.keepData && !options.dataDir) rmSync(dataDir, { recursive: true, force: true })
   }
   let env = options.env ?? {}
-  let run = launch({ ...env, DATA_DIR: dataDir, PORT: String(options.port ?? 0) })
+  let run = launch({ ...env, DATA_DIR: dataDir, PORT: String(options.port ?? 0) }, options.root)
   let url = await ready(run).catch((error) => {
     remove()
     throw error
@@ -80,10 +82,10 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       await run.child.exited
     },
     signal: (name) => run.child.kill(name),
-    async restart(changed) {
+    async restart(changed, root = options.root) {
       await server.kill()
       env = { ...env, ...changed }
-      run = launch({ ...env, DATA_DIR: dataDir, PORT: String(port) })
+      run = launch({ ...env, DATA_DIR: dataDir, PORT: String(port) }, root)
       url = await ready(run)
     },
     async [Symbol.asyncDispose]() {
@@ -123,9 +125,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-function launch(env: Record<string, string>): Run {
+function launch(env: Record<string, string>, root = ROOT): Run {
   const child = Bun.spawn([process.execPath, '--no-env-file', 'server/index.ts'], {
-    cwd: ROOT,
+    cwd: root,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TMPDIR: tmpdir(), HOST: '127.0.0.1', ...env },
     stdin: 'ignore',
     stdout: 'pipe',

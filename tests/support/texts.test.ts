@@ -21,6 +21,7 @@ function reply(state: ReplyState, text: string): Message {
     model: null,
     usage: null,
     failure: null,
+    retryAt: null,
     truncated: false,
     stoppedBy: null,
     finishedAt: null,

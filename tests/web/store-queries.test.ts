@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'bun:test'
+import { beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { type Author, type Message, newId } from '#contract'
 import { apply } from '../../web/store/apply.ts'
 import {
@@ -133,6 +133,23 @@ describe('a command', () => {
     await load(room)
     for (const text of ['one', 'two', 'three']) await sendPrompt(room.row.id, text)
     expect(await texts(room)).toEqual(['placed', 'one', 'two', 'three'])
+  })
+
+  test('shows a message once that gets its place while the room is being read', async () => {
+    const room = new ModelRoom()
+    room.send(ada, 'placed', 'note')
+    await load(room)
+    const id = await sendPrompt(room.row.id, 'sent')
+    // Read beside the messages that wait, and answered only when they do not wait any more.
+    const { rooms } = store.db
+    const arrive = spyOn(rooms, 'get').mockImplementationOnce((async (key: string) => {
+      arrive.mockRestore()
+      const found = await rooms.get(key)
+      room.send(ada, 'sent', 'prompt', id)
+      await load(room)
+      return found
+    }) as typeof rooms.get)
+    expect((await messages(room.row.id, 50)).messages.filter((message) => message.id === id)).toHaveLength(1)
   })
 
   test('gives a refused message back to the composer, or sends it again', async () => {

@@ -39,6 +39,7 @@ const empty = async () => (await unsent()).length === 0
 const refusals = {
   busy: () => new ORPCError('BUSY', { defined: true, status: 429, data: { limit: 20 } }),
   unavailable: () => new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' } }),
+  tooOften: () => new ORPCError('RATE_LIMITED', { defined: true, status: 429, data: { retryAfterMs: 120 } }),
   forbidden: () => new ORPCError('FORBIDDEN', { defined: true, status: 403 }),
 }
 
@@ -205,6 +206,23 @@ describe('the outbox', () => {
     expect(server.calls.filter((call) => call === `message.send ${poison}`)).toHaveLength(3 + 5)
   })
 
+  test('comes again when it is told to, in its order, and gives nothing up for having been too quick', async () => {
+    const server = setup()
+    const { id } = server.open().row
+    for (const text of ['one', 'two', 'three']) await sendPrompt(id, text)
+    const tries: number[] = []
+    server.before = (procedure) => {
+      if (procedure !== 'message.send') return
+      tries.push(performance.now())
+      if (tries.length <= 8) throw refusals.tooOften()
+    }
+    tab(server, id).line.connect()
+    await eventually(empty)
+    expect(sent(server, id)).toEqual(['one', 'two', 'three'])
+    expect(tries).toHaveLength(8 + 3)
+    for (let index = 1; index <= 8; index++) expect((tries[index] ?? 0) - (tries[index - 1] ?? 0)).toBeGreaterThan(110)
+  })
+
   test('takes back a name and a removal that are refused', async () => {
     const server = setup()
     const room = server.open()
@@ -231,7 +249,7 @@ describe('the outbox', () => {
     const one = tab(server)
     one.line.connect()
     await eventually(empty)
-    await eventually(async () => (await one.store.db.conversations.count()) === 0)
+    await eventually(async () => (await one.store.db.conversations.filter(({ deleted }) => !deleted).count()) === 0)
     expect(server.rooms.size).toBe(0)
     expect(server.calls.some((call) => call.startsWith('message.send'))).toBe(false)
   })

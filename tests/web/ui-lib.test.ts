@@ -91,26 +91,73 @@ describe('what a person wrote', () => {
 describe('a draft', () => {
   function keeper() {
     const saved: [string, string][] = []
-    const drafts = new DraftKeeper(async (id, text) => void saved.push([id, text]))
+    const writes: (() => void)[] = []
+    const drafts = new DraftKeeper((id, text) => {
+      saved.push([id, text])
+      return new Promise((resolve) => writes.push(resolve))
+    })
     drafts.enter('a')
-    return { drafts, saved }
+    /** Lets the save that runs end. */
+    const written = async () => {
+      writes.shift()?.()
+      await Promise.resolve()
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    return { drafts, saved, written }
   }
 
-  test('is saved when the room is left, into the room it was written in', () => {
+  test('is saved with the key that changes it, so that a page that goes away loses nothing', () => {
     const { drafts, saved } = keeper()
-    drafts.typed('hello')
-    drafts.enter('b')
-    expect(saved).toEqual([['a', 'hello']])
+    drafts.typed('h')
+    expect(saved).toEqual([['a', 'h']])
   })
 
-  test('is saved at once when the page goes, and only if something is new', () => {
-    const { drafts, saved } = keeper()
-    drafts.flush()
-    drafts.typed('hel')
+  test('is saved once more, as it is then, when it was changed during a save', async () => {
+    const { drafts, saved, written } = keeper()
+    drafts.typed('h')
+    drafts.typed('he')
     drafts.typed('hello')
-    drafts.flush()
-    drafts.flush()
-    expect(saved).toEqual([['a', 'hello']])
+    expect(saved).toEqual([['a', 'h']])
+    await written()
+    expect(saved).toEqual([
+      ['a', 'h'],
+      ['a', 'hello'],
+    ])
+    await written()
+    expect(saved).toHaveLength(2)
+  })
+
+  test('is saved into the room it was written in', async () => {
+    const { drafts, saved, written } = keeper()
+    drafts.typed('h')
+    drafts.typed('hello')
+    drafts.enter('b')
+    drafts.typed('other')
+    await written()
+    await written()
+    expect(saved).toEqual([
+      ['a', 'h'],
+      ['a', 'hello'],
+      ['b', 'other'],
+    ])
+  })
+
+  test('that was taken back to nothing does not reappear when the store reports an earlier save', async () => {
+    const { drafts, written } = keeper()
+    drafts.typed('h')
+    drafts.typed('')
+    expect(drafts.incoming('h')).toBeNull()
+    await written()
+    await written()
+    expect(drafts.incoming('')).toBeNull()
+  })
+
+  test('of another room is shown although the last one is still being saved', () => {
+    const { drafts } = keeper()
+    drafts.typed('hello')
+    drafts.enter('b')
+    expect(drafts.incoming('kept')).toBe('kept')
   })
 
   test('comes back from the store into an empty box', () => {
@@ -123,19 +170,21 @@ describe('a draft', () => {
     expect(drafts.incoming('theirs')).toBeNull()
   })
 
-  test('that was sent does not come back when the store reports it late', () => {
-    const { drafts, saved } = keeper()
+  test('that was sent does not come back when the store reports it late, and is not saved again', async () => {
+    const { drafts, saved, written } = keeper()
+    drafts.typed('hell')
     drafts.typed('hello')
     drafts.sent('hello')
+    await written()
     expect(drafts.incoming('hello')).toBeNull()
-    drafts.flush()
-    expect(saved).toEqual([])
+    expect(saved).toEqual([['a', 'hell']])
   })
 
-  test('comes back when the message was given up', () => {
-    const { drafts } = keeper()
+  test('comes back when the message was given up', async () => {
+    const { drafts, written } = keeper()
     drafts.typed('hello')
     drafts.sent('hello')
+    await written()
     drafts.incoming('')
     expect(drafts.incoming('hello')).toBe('hello')
   })

@@ -57,6 +57,7 @@ const replyRow: Reply = {
   model: null,
   usage: null,
   failure: null,
+  retryAt: null,
   truncated: false,
   stoppedBy: null,
   finishedAt: null,

@@ -1,5 +1,3 @@
-const SAVE_MS = 300
-
 /**
  * Stands between what is being typed and the store that keeps it. The store reports every change, also those made here: only a text
  * that came from elsewhere (another tab, a message that was given up, a reload) is taken over, and only while nobody has typed here.
@@ -12,31 +10,35 @@ export class DraftKeeper {
   #taken = ''
   /** What was sent last and may still be reported as the draft, until the store says that the draft is gone. */
   #sent: string | null = null
-  #timer: ReturnType<typeof setTimeout> | null = null
+  /** By room, what is to be saved when the save that runs has ended. */
+  readonly #waiting = new Map<string, string>()
+  /** The room whose draft is being saved. */
+  #saving: string | null = null
 
   constructor(save: (conversationId: string, text: string) => Promise<void>) {
     this.#save = save
   }
 
-  /** Another room: what was typed in the one before is kept. */
+  /** Another room. */
   enter(conversationId: string | null): void {
-    this.flush()
     this.#conversationId = conversationId
     this.#text = ''
     this.#taken = ''
     this.#sent = null
   }
 
+  /** Saves at once: a page that goes away ends every write that has not begun, so that nothing can be put off until then. */
   typed(text: string): void {
     this.#text = text
     this.#taken = ''
-    this.#cancel()
-    this.#timer = setTimeout(() => this.flush(), SAVE_MS)
+    if (this.#conversationId === null) return
+    this.#waiting.set(this.#conversationId, text)
+    if (this.#saving === null) void this.#run()
   }
 
   /** The command that sends clears the stored draft itself. */
   sent(text: string): void {
-    this.#cancel()
+    if (this.#conversationId !== null) this.#waiting.delete(this.#conversationId)
     this.#text = ''
     this.#sent = text
   }
@@ -44,22 +46,25 @@ export class DraftKeeper {
   /** The text to show instead, or null when what is in the box stays. */
   incoming(stored: string): string | null {
     if (stored === '') this.#sent = null
-    if (stored === this.#text || stored === this.#sent) return null
+    // While it is being saved here, the store may report what this box held some keys ago.
+    if (this.#isSaving() || stored === this.#text || stored === this.#sent) return null
     if (this.#text !== '' && this.#text !== this.#taken) return null
     this.#text = stored
     this.#taken = stored
     return stored
   }
 
-  /** Saves at once what is not saved yet. */
-  flush(): void {
-    if (this.#timer === null) return
-    this.#cancel()
-    if (this.#conversationId !== null) void this.#save(this.#conversationId, this.#text)
+  async #run(): Promise<void> {
+    for (const [conversationId, text] of this.#waiting) {
+      this.#saving = conversationId
+      this.#waiting.delete(conversationId)
+      // What could not be saved is still in the box.
+      await this.#save(conversationId, text).catch(() => undefined)
+    }
+    this.#saving = null
   }
 
-  #cancel(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
+  #isSaving(): boolean {
+    return this.#saving !== null && this.#saving === this.#conversationId
   }
 }

@@ -14,9 +14,24 @@ let insideLink = false
 /** Of the last heading: the page's own h1 stands before every text. */
 let level = TOP_LEVEL
 
+/** Quotes and lists inside of each other, at the beginning of a line: deeper than this nobody reads, and the parser's stack and time run out. */
+const DEEPEST = 40
+const MARK = '(?:>|(?:[-*+]|\\d{1,9}[.)])[ \\t])'
+const TOO_DEEP = new RegExp(`^(?:[ \\t]*${MARK}){${DEEPEST}}|^[ \\t]{${DEEPEST * 4},}${MARK}`, 'm')
+const TOO_DEEP_INSIDE = new RegExp(`[\\[*_~]{${DEEPEST * 10}}`)
+
+/** Whether a text would be rendered as it is written, rather than as Markdown. */
+export function isTooDeep(source: string): boolean {
+  return TOO_DEEP.test(source) || TOO_DEEP_INSIDE.test(source)
+}
+
 /** Markdown to HTML in which nothing of the source is markup. */
 export function markdownToHtml(source: string): string {
-  return render(marked.lexer(source), TOP_LEVEL)
+  return isTooDeep(source) ? asWritten(source) : render(marked.lexer(source), TOP_LEVEL)
+}
+
+function asWritten(source: string): string {
+  return `<p class="as-written">${escapeAll(source)}</p>\n`
 }
 
 export type Blocks = {
@@ -39,13 +54,18 @@ export class GrowingMarkdown {
 
   /** Takes the whole text so far and returns the newly settled blocks. */
   update(source: string): Blocks {
-    const reset = !source.startsWith(this.#source.slice(0, this.#settledLength))
+    const deep = isTooDeep(source)
+    const reset = deep || !source.startsWith(this.#source.slice(0, this.#settledLength))
     if (reset) {
       this.#settledLength = 0
       this.#settled = []
       this.#level = TOP_LEVEL
     }
     this.#source = source
+    if (deep) {
+      this.#open = asWritten(source)
+      return { settled: [], open: this.#open, reset }
+    }
     const tokens = marked.lexer(source.slice(this.#settledLength))
     const { links } = tokens
     let last = tokens.length - 1

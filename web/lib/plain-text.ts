@@ -6,7 +6,8 @@ export type Piece =
   | { kind: 'fence'; text: string; language: string }
 
 const FENCE = /^(```|~~~)([^\n`]*)\n([\s\S]*?)(?:\n\1[ \t]*(?:\n|$)|$(?![\s\S]))/gm
-const INLINE = /(`+)([^`\n]|[^`\n][^\n]*?[^`])\1(?!`)|\bhttps?:\/\/[^\s<>"'`]+/g
+// Every length is bounded: what a stranger writes must not keep the page from answering.
+const INLINE = /(`{1,16})([^`\n]|[^`\n][^\n]{0,2000}?[^`])\1(?!`)|\bhttps?:\/\/[^\s<>"'`]{1,2048}/g
 
 export function pieces(text: string): Piece[] {
   const found: Piece[] = []
@@ -37,8 +38,19 @@ function inline(text: string): Piece[] {
 }
 
 function link(found: string): (Piece & { kind: 'link'; length: number }) | null {
-  // A full stop or bracket after an address belongs to the sentence, unless the bracket was opened inside the address.
-  let text = found.replace(/[.,;:!?*_~]+$/, '')
-  while (text.endsWith(')') && text.split(')').length > text.split('(').length) text = text.slice(0, -1).replace(/[.,;:!?]+$/, '')
+  const text = found.slice(0, endOfAddress(found))
   return URL.canParse(text) ? { kind: 'link', text, href: new URL(text).href, length: text.length } : null
+}
+
+/** A full stop or bracket after an address belongs to the sentence, unless the bracket was opened inside the address. */
+function endOfAddress(found: string): number {
+  let open = 0
+  for (const character of found) open += character === '(' ? 1 : character === ')' ? -1 : 0
+  let end = found.length
+  for (; end > 0; end--) {
+    const last = found[end - 1] ?? ''
+    if (last === ')' && open < 0) open++
+    else if (!'.,;:!?*_~'.includes(last)) break
+  }
+  return end
 }

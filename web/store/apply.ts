@@ -3,7 +3,7 @@ import type { Database, Me, SendFailure } from './database.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
 import { settleOutbox } from './refusals.ts'
-import { forget, putConversations, putMessages, rewind } from './rows.ts'
+import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
 /** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
 export type Change =
@@ -39,9 +39,13 @@ export async function apply(db: Database, changes: readonly Change[], ahead: Ahe
     }
   }
   const cursors = await db.transaction('rw', [db.conversations, db.messages, db.rooms, db.outbox, db.facts], async () => {
-    for (const change of changes) if (change.kind === 'rewound') await rewind(db, change.conversationId)
-    await putMessages(db, changes.flatMap(messagesOf))
-    for (const change of changes) await settleOutbox(db, change)
+    for (const change of changes) {
+      if (change.kind === 'rewound') await rewind(db, change.conversationId)
+      if (change.kind === 'list' && change.answer.complete) await revive(db, change.answer.conversations)
+    }
+    const answered = await putMessages(db, changes.flatMap(messagesOf))
+    for (const change of changes) answered.push(...(await settleOutbox(db, change)))
+    await uncover(db, answered)
     await putConversations(db, changes.flatMap(conversationsOf))
     const reached = new Map<string, number>()
     for (const change of changes) await putRest(db, change, reached)

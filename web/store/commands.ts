@@ -1,6 +1,10 @@
+import type { Table } from 'dexie'
 import { LIMITS, label, newId, preview, storable } from '#contract'
-import { type OutboxCall, type OutboxEntry, PENDING_POSITION, unplaced } from './database.ts'
+import type { OutboxCall, OutboxEntry } from './database.ts'
+import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
+import { PENDING_POSITION, unplaced } from './places.ts'
+import { withSpace } from './space.ts'
 import { type Store, store } from './store.ts'
 
 export { leave } from './requests.ts'
@@ -14,29 +18,15 @@ export { leave } from './requests.ts'
 export function newConversation(): Promise<string> {
   const target = store()
   const { db } = target
-  return db.transaction('rw', db.conversations, db.rooms, db.outbox, async () => {
+  return change([db.conversations, db.rooms, db.outbox], async () => {
     const empty = await db.conversations
       .filter((row) => !row.deleted && row.headId === null && row.last === null && row.title === '')
       .first()
     if (empty) return empty.id
     const id = newId()
-    const now = Date.now()
-    await db.conversations.add({
-      id,
-      revision: 0,
-      title: '',
-      model: null,
-      instructions: '',
-      answer: 'always',
-      headId: null,
-      last: null,
-      runningId: null,
-      createdAt: now,
-      updatedAt: now,
-      deleted: false,
-      origin: 'local',
-    })
-    await db.rooms.add({ id, cursor: 0, oldest: null, complete: true })
+    const guess = guessedConversation(id, Date.now())
+    await db.conversations.add(guess.conversation)
+    await db.rooms.add(guess.room)
     await enqueue(target, id, { procedure: 'conversation.create', input: { id } })
     return id
   })
@@ -46,10 +36,10 @@ export async function renameConversation(id: string, title: string): Promise<voi
   const target = store()
   const { db } = target
   const clean = label(title, LIMITS.titleLength)
-  await db.transaction('rw', db.conversations, db.outbox, async () => {
+  await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
     if (!row || row.deleted || row.title === clean) return
-    await db.conversations.put({ ...row, title: clean })
+    await db.conversations.put(guessOver(row, { title: clean }))
     await enqueue(target, id, { procedure: 'conversation.update', input: { id, title: clean } })
   })
 }
@@ -58,11 +48,11 @@ export async function renameConversation(id: string, title: string): Promise<voi
 export async function removeConversation(id: string): Promise<void> {
   const target = store()
   const { db } = target
-  await db.transaction('rw', db.conversations, db.messages, db.outbox, db.drafts, async () => {
+  await change([db.conversations, db.messages, db.outbox, db.drafts], async () => {
     const row = await db.conversations.get(id)
     if (!row || row.deleted) return
     // The row stays, as a mark, until the server has agreed: a frame that is on its way must not bring the room back.
-    await db.conversations.put({ ...row, deleted: true })
+    await db.conversations.put(guessOver(row, { deleted: true }))
     await db.messages
       .where('[conversationId+position]')
       .between(...unplaced(id))
@@ -83,34 +73,22 @@ export function sendPrompt(conversationId: string, text: string): Promise<string
   const { db } = target
   const id = newId()
   const clean = storable(text).slice(0, LIMITS.messageLength)
-  return db.transaction('rw', [db.conversations, db.messages, db.outbox, db.drafts, db.facts], async () => {
+  return change([db.conversations, db.messages, db.outbox, db.drafts, db.facts], async () => {
     const fact = await db.facts.get('me')
     const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }
     const row = await db.conversations.get(conversationId)
     const createdAt = Date.now()
     const input = { id, conversationId, text: clean, kind: 'prompt' as const, replyId: newId() }
     const seq = await enqueue(target, conversationId, { procedure: 'message.send', input })
-    await db.messages.add({
-      id,
-      conversationId,
-      parentId: null,
-      text: clean,
-      position: PENDING_POSITION + seq,
-      revision: 0,
-      createdAt,
-      deleted: false,
-      kind: 'prompt',
-      author,
-      delivery: 'pending',
-    })
+    await db.messages.add(guessedMessage(input, { seq, author, createdAt, delivery: 'pending' }))
     await db.drafts.delete(conversationId)
     if (row) {
-      await db.conversations.put({
-        ...row,
+      const guess = {
         title: row.title === '' ? preview(clean, TITLE_FROM_PROMPT) : row.title,
         last: { name: author.name, text: preview(clean, LIMITS.previewLength) },
         updatedAt: Math.max(createdAt, row.updatedAt),
-      })
+      }
+      await db.conversations.put(guessOver(row, guess))
     }
     return id
   })
@@ -119,7 +97,7 @@ export function sendPrompt(conversationId: string, text: string): Promise<string
 /** Sends again what was refused. */
 export async function retrySend(messageId: string): Promise<void> {
   const { db } = store()
-  await db.transaction('rw', db.messages, db.outbox, async () => {
+  await change([db.messages, db.outbox], async () => {
     const message = await db.messages.get(messageId)
     if (message?.delivery !== 'failed') return
     await db.messages.put({ ...message, delivery: 'pending' })
@@ -135,7 +113,7 @@ export async function retrySend(messageId: string): Promise<void> {
 /** Gives up a refused message. Its text goes back to the composer when that is empty. */
 export async function discardSend(messageId: string): Promise<void> {
   const { db } = store()
-  await db.transaction('rw', db.messages, db.outbox, db.drafts, async () => {
+  await change([db.messages, db.outbox, db.drafts], async () => {
     const message = await db.messages.get(messageId)
     if (message?.delivery !== 'failed') return
     await db.outbox.delete(message.position - PENDING_POSITION)
@@ -147,7 +125,9 @@ export async function discardSend(messageId: string): Promise<void> {
 
 export async function saveDraft(conversationId: string, text: string): Promise<void> {
   const { drafts } = store().db
-  await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text }))
+  await change([drafts], async () => {
+    await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text }))
+  })
 }
 
 export function stopReply(replyId: string): Promise<void> {
@@ -162,7 +142,7 @@ export function resumeReply(replyId: string): Promise<void> {
 async function askOfReply(replyId: string, call: (revision: number) => OutboxCall): Promise<void> {
   const target = store()
   const { db } = target
-  await db.transaction('rw', db.messages, db.outbox, async () => {
+  await change([db.messages, db.outbox], async () => {
     const reply = await db.messages.get(replyId)
     if (!reply) return
     const wanted = call(reply.revision)
@@ -178,4 +158,10 @@ async function askOfReply(replyId: string, call: (revision: number) => OutboxCal
 function enqueue({ db }: Store, conversationId: string, call: OutboxCall): Promise<number> {
   const entry: OutboxEntry = { conversationId, call, state: 'waiting', failure: null, createdAt: Date.now() }
   return db.outbox.add(entry)
+}
+
+/** One transaction, for which space is made when there is none. */
+function change<T>(tables: Table[], task: () => Promise<T>): Promise<T> {
+  const { db } = store()
+  return withSpace(db, () => db.transaction('rw', tables, task))
 }

@@ -1,13 +1,18 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
 import type { contract, Conversation, Message, Person } from '#contract'
+import { rebuild } from './rebuild.ts'
 
 /** Of a person's message; a reply is always `sent`. */
 export type Delivery = 'pending' | 'sent' | 'failed'
 export type StoredMessage = Message & { delivery: Delivery }
 
 /** The server's row with the guesses of this device that are not answered yet. `local` until the server has answered `create`. */
-export type StoredConversation = Conversation & { origin: 'server' | 'local' }
+export type StoredConversation = Conversation & {
+  origin: 'server' | 'local'
+  /** The server's row itself, where the guesses are over it: it shows again when they are answered. */
+  beneath?: Conversation
+}
 
 /** What the store holds of a room: `cursor` is the revision up to which it is whole. */
 export type Room = {
@@ -52,10 +57,16 @@ export type OutboxEntry = {
 
 export type Draft = { conversationId: string; text: string }
 export type Me = { person: Person; version: string; model: string; demo: boolean }
-export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string }
+/** `trimmed`: when rows were last given up for want of space. */
+export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }
+/** When a room was last opened on this device, in milliseconds since 1970. */
+export type Reading = { conversationId: string; at: number }
 
-/** A message without a place yet sorts behind every message that has one: its position is this plus the number of its outbox entry. */
-export const PENDING_POSITION = 1_000_000_000_000
+/**
+ * Raised with every change of a table below or of the shape of a row: what can be had from the server again is then rebuilt. `outbox` and
+ * `drafts` have to keep their keys, and an older entry its meaning.
+ */
+const SCHEMA = 2
 
 /** The rows of one person in this browser: a cache of the server, except for `outbox` and `drafts`, which no schema change may drop. */
 export class Database extends Dexie {
@@ -65,33 +76,21 @@ export class Database extends Dexie {
   declare readonly outbox: Table<OutboxEntry, number>
   declare readonly drafts: Table<Draft, string>
   declare readonly facts: Table<Fact, Fact['key']>
+  declare readonly readings: Table<Reading, string>
 
   constructor(personId: string) {
     // Immutable: rows that did not change keep their identity from one query to the next, so nothing is drawn again for them.
     super(`confab-${personId}`, { cache: 'immutable' })
-    this.version(1).stores({
-      conversations: 'id, updatedAt',
-      messages: 'id, [conversationId+position]',
-      rooms: 'id',
-      outbox: '++seq, conversationId, state',
-      drafts: 'conversationId',
-      facts: 'key',
-    })
+    this.version(SCHEMA)
+      .stores({
+        conversations: 'id, updatedAt',
+        messages: 'id, [conversationId+position]',
+        rooms: 'id',
+        outbox: '++seq, conversationId, state',
+        drafts: 'conversationId',
+        facts: 'key',
+        readings: 'conversationId, at',
+      })
+      .upgrade((transaction) => rebuild(transaction, personId))
   }
-}
-
-/** Bounds of `[conversationId+position]` for the messages of a room that have a place. */
-export function placed(conversationId: string, from = 0): [[string, number], [string, number]] {
-  return [
-    [conversationId, from],
-    [conversationId, PENDING_POSITION - 1],
-  ]
-}
-
-/** Bounds of `[conversationId+position]` for the messages that wait for theirs. */
-export function unplaced(conversationId: string): [[string, number], [string, number]] {
-  return [
-    [conversationId, PENDING_POSITION],
-    [conversationId, Number.MAX_SAFE_INTEGER],
-  ]
 }

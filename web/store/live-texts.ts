@@ -1,3 +1,4 @@
+import { isOpen, type Message } from '#contract'
 import type { Clock } from './clock.ts'
 
 /** Readers are told at most once per frame of the screen, however many chunks arrive. */
@@ -6,6 +7,15 @@ const FRAME_MS = 16
 const SETTLE_MS = 1_000
 
 type Entry = { text: string; dirty: boolean; cancelDrop: (() => void) | null }
+
+/**
+ * What a screen shows of a message. Of a reply that is being written, the longer of what this tab has heard and what the row has: another tab of
+ * this browser may have heard more, and kept it.
+ */
+export function shownText(message: Message, live: (replyId: string) => string | null): string {
+  const heard = message.kind === 'reply' && isOpen(message.state) ? live(message.id) : null
+  return heard !== null && heard.length > message.text.length ? heard : message.text
+}
 
 /** The texts of replies that are being written, in the memory of one tab. Offsets are in UTF-16 code units. */
 export class LiveTexts {

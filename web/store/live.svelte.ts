@@ -71,6 +71,9 @@ export const connection: () => Connection = reactive(() => store().connection)
 /** True when only a reload of the page helps: the server was updated. */
 export const outdated: () => boolean = reactive(() => store().outdated)
 
+/** True when a newer client is stored in this browser and waits for the reader's word. */
+export const updateReady: () => boolean = reactive(() => store().updateReady)
+
 const missing = reactive(() => store().missing)
 const rooms = new Live(async () => {
   const rows = await store().db.conversations.toArray()

@@ -33,6 +33,7 @@ export function mergeConversation(
 ): StoredConversation | null {
   if (stored && stored.origin === 'server' && row.revision <= stored.revision) return null
   const merged: StoredConversation = { ...row, origin: 'server' }
+  if (waiting.length > 0) merged.beneath = row
   for (const { call, createdAt } of waiting) {
     switch (call.procedure) {
       case 'conversation.update': {

@@ -1,5 +1,6 @@
 import type { Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
-import { placed, unplaced } from './database.ts'
+import { placed, unplaced } from './places.ts'
+import { trimmedAt } from './space.ts'
 import { store } from './store.ts'
 
 /** The rooms that are there, the one that was used last first. */
@@ -44,8 +45,10 @@ export async function messages(conversationId: string, count: number): Promise<{
     before = last.position
   }
   const shown = path.messages()
+  // Between the two reads a message may have got its place; without a transaction around both, whose rows would be new objects every time.
+  const placedNow = new Set(shown.map(({ id }) => id))
   return {
-    messages: [...shown.slice(0, count).reverse(), ...waiting],
+    messages: [...shown.slice(0, count).reverse(), ...waiting.filter(({ id }) => !placedNow.has(id))],
     earlier: shown.length > count || (room !== undefined && !room.complete),
   }
 }
@@ -106,4 +109,9 @@ export function unsent(): Promise<OutboxEntry[]> {
 export async function me(): Promise<Me | undefined> {
   const fact = await store().db.facts.get('me')
   return fact?.key === 'me' ? fact.value : undefined
+}
+
+/** Whether rows were given up for want of space since a moment, in milliseconds since 1970. The server has them. */
+export async function isTrimmed(since: number): Promise<boolean> {
+  return ((await trimmedAt(store().db)) ?? 0) >= since
 }

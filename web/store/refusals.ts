@@ -2,15 +2,19 @@ import type { Change } from './apply.ts'
 import type { Database, OutboxEntry, SendFailure } from './database.ts'
 import { forget } from './rows.ts'
 
-/** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. */
-export async function settleOutbox(db: Database, change: Change): Promise<void> {
+/** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. Returns the rooms that it was of. */
+export async function settleOutbox(db: Database, change: Change): Promise<string[]> {
   switch (change.kind) {
-    case 'answered':
-      return db.outbox.delete(change.seq)
+    case 'answered': {
+      const entry = await db.outbox.get(change.seq)
+      await db.outbox.delete(change.seq)
+      return entry ? [entry.conversationId] : []
+    }
     case 'refused': {
       const entry = await db.outbox.get(change.seq)
-      if (entry) await refuse(db, entry, change.failure)
-      return
+      if (!entry) return []
+      await refuse(db, entry, change.failure)
+      return [entry.conversationId]
     }
     case 'messages':
     case 'conversation':
@@ -21,7 +25,7 @@ export async function settleOutbox(db: Database, change: Change): Promise<void> 
     case 'history':
     case 'rewound':
     case 'texts':
-      return
+      return []
   }
 }
 
@@ -58,12 +62,9 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
       if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
       break
   }
-  // Revision 0: the next row of the server, which is asked for, replaces the guess.
+  if (call.procedure !== 'conversation.remove') return
   await db.conversations
     .where('id')
     .equals(conversationId)
-    .modify((row) => {
-      if (call.procedure === 'conversation.remove') row.deleted = false
-      if (row.origin === 'server') row.revision = 0
-    })
+    .modify((row) => void (row.deleted = false))
 }

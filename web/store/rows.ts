@@ -1,58 +1,98 @@
 import type { Conversation, Message } from '#contract'
-import { type Database, PENDING_POSITION, placed } from './database.ts'
+import type { Database, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
+import { PENDING_POSITION, placed } from './places.ts'
 
 /*
  * Rows of the server into the store, inside of a transaction that the caller has begun.
  */
 
-export async function putMessages(db: Database, rows: readonly Message[]): Promise<void> {
-  if (rows.length === 0) return
+/** Returns the rooms of messages that waited to be sent, and have arrived. */
+export async function putMessages(db: Database, rows: readonly Message[]): Promise<string[]> {
+  if (rows.length === 0) return []
   const byId = newest(rows)
   const stored = await db.messages.bulkGet([...byId.keys()])
   const fresh = [...byId.values()].flatMap((row, index) => mergeMessage(stored[index], row) ?? [])
   await db.messages.bulkPut(fresh)
   // The row of an unsent message proves that it arrived, though its answer was lost.
-  const arrived = stored.flatMap((message) => (message && message.delivery !== 'sent' ? [message.position - PENDING_POSITION] : []))
-  if (arrived.length > 0) await db.outbox.bulkDelete(arrived)
+  const arrived = stored.flatMap((message) => (message && message.delivery !== 'sent' ? [message] : []))
+  if (arrived.length > 0) await db.outbox.bulkDelete(arrived.map(({ position }) => position - PENDING_POSITION))
+  return arrived.map(({ conversationId }) => conversationId)
 }
 
 export async function putConversations(db: Database, rows: readonly Conversation[]): Promise<void> {
   if (rows.length === 0) return
-  const byId = newest(rows)
-  const ids = [...byId.keys()]
-  const [stored, waiting, fact] = await Promise.all([
-    db.conversations.bulkGet(ids),
-    db.outbox.where('conversationId').anyOf(ids).toArray(),
-    db.facts.get('me'),
-  ])
+  const fresh = [...newest(rows).values()]
+  await merge(db, fresh, await db.conversations.bulkGet(fresh.map(({ id }) => id)))
+}
+
+/** Calls of these rooms were answered: what was guessed for them gives way to the server's row, which may have come before the answer. */
+export async function uncover(db: Database, conversationIds: readonly string[]): Promise<void> {
+  if (conversationIds.length === 0) return
+  const stored = await db.conversations.bulkGet([...new Set(conversationIds)])
+  await merge(
+    db,
+    stored.flatMap((row) => row?.beneath ?? []),
+    [],
+  )
+}
+
+/** Of each row, `stored` has what the store had of it before. */
+async function merge(db: Database, rows: readonly Conversation[], stored: readonly (StoredConversation | undefined)[]): Promise<void> {
+  if (rows.length === 0) return
+  const ids = rows.map(({ id }) => id)
+  const [waiting, fact] = await Promise.all([db.outbox.where('conversationId').anyOf(ids).toArray(), db.facts.get('me')])
   const name = fact?.key === 'me' ? fact.value.person.name : ''
-  for (const [index, row] of [...byId.values()].entries()) {
+  for (const [index, row] of rows.entries()) {
     if (row.deleted) {
-      await forget(db, row.id)
+      await forget(db, row.id, row.revision)
       continue
     }
     const merged = mergeConversation(
       stored[index],
       row,
-      waiting.filter(({ conversationId }) => conversationId === row.id),
+      waiting.filter(({ conversationId, state }) => conversationId === row.id && state === 'waiting'),
       name,
     )
     if (merged) await db.conversations.put(merged)
   }
 }
 
-/** Takes a room out of the store. What was not sent stays: it is nowhere else. */
-export async function forget(db: Database, conversationId: string): Promise<void> {
-  await db.conversations.delete(conversationId)
-  await rewind(db, conversationId)
+/**
+ * Takes a room out of the store. What was not sent stays: it is nowhere else. Of a room of the server an empty mark stays, or what another tab
+ * has heard before the end and writes after it would bring the room back.
+ */
+export async function forget(db: Database, conversationId: string, revision = 0): Promise<void> {
+  const row = await db.conversations.get(conversationId)
+  if (row?.origin === 'server') {
+    const { beneath: _, ...rest } = row
+    const mark = { title: '', instructions: '', last: null, deleted: true, revision: Math.max(row.revision, revision) }
+    await db.conversations.put({ ...rest, ...mark })
+  } else await db.conversations.delete(conversationId)
+  await empty(db, conversationId)
 }
 
+/** A whole list is right about the rooms in it, also about one that had been taken out of this store. */
+export async function revive(db: Database, rows: readonly Conversation[]): Promise<void> {
+  const waiting = new Set((await db.outbox.toArray()).map(({ conversationId }) => conversationId))
+  const ids = rows.filter(({ id, deleted }) => !deleted && !waiting.has(id)).map(({ id }) => id)
+  await db.conversations
+    .where('id')
+    .anyOf(ids)
+    .filter(({ deleted }) => deleted)
+    .modify({ revision: 0 })
+}
+
+/** The server knows less of the room than the store: what it says now counts. */
 export async function rewind(db: Database, conversationId: string): Promise<void> {
+  await empty(db, conversationId)
+  await db.conversations.where('id').equals(conversationId).modify({ revision: 0 })
+}
+
+async function empty(db: Database, conversationId: string): Promise<void> {
   await db.rooms.delete(conversationId)
   await db.messages
     .where('[conversationId+position]')
     .between(...placed(conversationId), true, true)
     .delete()
-  await db.conversations.where('id').equals(conversationId).modify({ revision: 0 })
 }

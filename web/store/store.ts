@@ -9,6 +9,8 @@ export type Connection = 'online' | 'connecting' | 'offline'
 /** What an island may ask of the network in this tab. */
 export type Request =
   | { kind: 'earlier'; conversationId: string }
+  /** With the newest client there is. */
+  | { kind: 'reload' }
   /** `done(false)`: the server could not be reached, and nothing was changed. */
   | { kind: 'leave'; done: (left: boolean) => void }
 
@@ -21,6 +23,8 @@ export type Store = {
   readonly connection: Value<Connection>
   /** The server speaks a newer wire than this page: only a reload helps. */
   readonly outdated: Value<boolean>
+  /** A newer client is stored in this browser and waits for the reader's word. */
+  readonly updateReady: Value<boolean>
   /** Rooms that the server says are not there for this person. */
   readonly missing: Value<ReadonlySet<string>>
 }
@@ -36,14 +40,20 @@ export function createStore(personId: string, clock: Clock = systemClock): Store
     requests: new Channel<Request>(),
     connection: new Value<Connection>('connecting'),
     outdated: new Value(false),
+    updateReady: new Value(false),
     missing: new Value<ReadonlySet<string>>(new Set()),
   }
 }
 
-/** Makes the store of a person the one that this tab's queries and commands use. */
+/** Opens the store of a person for this tab's queries and commands. */
 export function openStore(personId: string): Store {
-  opened = createStore(personId)
-  return opened
+  return useStore(createStore(personId))
+}
+
+/** Makes a store the one that queries and commands use: where several tabs are in one process, they take turns. */
+export function useStore(store: Store): Store {
+  opened = store
+  return store
 }
 
 /** The store of this tab. */

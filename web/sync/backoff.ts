@@ -6,6 +6,9 @@ export function backoffMs(failures: number, random: () => number, baseMs = 250, 
   return random() * Math.min(capMs, baseMs * 2 ** Math.min(failures, 20))
 }
 
+/** A restart takes seconds: readers must not look at a standing answer for longer than that. */
+const CONNECT_CAP_MS = 5_000
+
 /** Backoff of one connection, in the shape that websocket-ts asks for. */
 export class Patience {
   retries = 0
@@ -17,7 +20,7 @@ export class Patience {
   }
 
   next(): number {
-    this.current = backoffMs(this.retries++, this.#random)
+    this.current = backoffMs(this.retries++, this.#random, 250, CONNECT_CAP_MS)
     return this.current
   }
 

@@ -5,6 +5,8 @@ type Ways = {
   signOut(): Promise<boolean>
   /** Shows the entrance. */
   onSignedOut(): void
+  /** A newer page waits to change the form of the store. */
+  onReplaced(): void
   /** Ends the engine. */
   stop(): void
 }
@@ -25,8 +27,13 @@ export class Departure {
     const { db } = this.#store
     // False keeps Dexie's own answer away, which opens the store again at the next access.
     const changing = (event: IDBVersionChangeEvent): boolean => {
-      if (event.newVersion !== null || this.#state === 'gone') return true
+      if (this.#state === 'gone') return true
       this.#ways.stop()
+      // The store stays open for a draft that is being written: the newer page waits until this one has been reloaded.
+      if (event.newVersion !== null) {
+        this.#ways.onReplaced()
+        return false
+      }
       db.close()
       this.#go()
       return false

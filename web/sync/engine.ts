@@ -1,37 +1,24 @@
 import type { Change } from '../store/apply.ts'
-import { type Clock, systemClock } from '../store/clock.ts'
+import { systemClock } from '../store/clock.ts'
 import { markMissing, type Store } from '../store/store.ts'
+import { Backfill } from './backfill.ts'
 import { backoffMs } from './backoff.ts'
 import { Departure } from './departure.ts'
 import { Frames } from './frames.ts'
-import { greet } from './greeting.ts'
+import { greet, OtherPerson } from './greeting.ts'
 import { History } from './history.ts'
-import { browserLocks, type Locks } from './locks.ts'
+import { browserLocks } from './locks.ts'
+import type { EngineOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { Parts } from './parts.ts'
 import { Replies } from './replies.ts'
 import { Rooms } from './rooms.ts'
 import { createRpc } from './rpc.ts'
 import { Status } from './status.ts'
-import type { Transport, Wire } from './wire.ts'
+import type { Wire } from './wire.ts'
 import { Writer } from './writer.ts'
 
-/** Which room the reader is in. */
-export type Route = { current(): string | null; onChange(listener: () => void): () => void }
-
-export type EngineOptions = {
-  transport: Transport
-  route: Route
-  clock?: Clock
-  random?: () => number
-  locks?: Locks
-  /** What the browser thinks of its network: false is a hint, true says nothing. */
-  hasNetwork?: () => boolean
-  /** The server does not know this session any more. */
-  onSignedOut(): void
-  /** Ends the session on the server; false: it could not be reached. */
-  signOut(): Promise<boolean>
-}
+export type { EngineOptions } from './options.ts'
 
 /** Keeps a store and the server in step until the result is called. */
 export function start(store: Store, options: EngineOptions): () => void {
@@ -44,6 +31,7 @@ type State = { kind: 'connecting' } | { kind: 'greeting' } | { kind: 'online' } 
 
 class Engine {
   readonly #store: Store
+  readonly #options: EngineOptions
   readonly #parts: Parts
   readonly #wire: Wire
   readonly #status: Status
@@ -53,11 +41,13 @@ class Engine {
   readonly #history: History
   readonly #outbox: Outbox
   readonly #departure: Departure
+  readonly #backfill: Backfill | null
   readonly #stops: (() => void)[] = []
   #state: State = { kind: 'connecting' }
 
   constructor(store: Store, options: EngineOptions) {
     this.#store = store
+    this.#options = options
     const clock = options.clock ?? systemClock
     this.#wire = options.transport(clock)
     this.#parts = {
@@ -72,13 +62,15 @@ class Engine {
     this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#frames.release())
     this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
     this.#history = new History(this.#parts)
-    this.#outbox = new Outbox(this.#parts, options.locks ?? browserLocks, (id) => void this.#rooms.pull(id))
-    const { signOut, onSignedOut } = options
-    this.#departure = new Departure(store, { signOut, onSignedOut, stop: () => this.stop() })
+    const { locks = browserLocks, leisure, signOut, onSignedOut, onReplaced } = options
+    this.#outbox = new Outbox(this.#parts, locks, (id) => void this.#rooms.pull(id))
+    this.#backfill = leisure ? new Backfill(this.#parts, this.#rooms, locks, leisure) : null
+    this.#departure = new Departure(store, { signOut, onSignedOut, onReplaced: () => onReplaced?.(), stop: () => this.stop() })
     this.#status.trying()
     this.#listen('state', () => this.#stateOfWire())
     this.#listen('open', () => this.#opened())
     this.#listen('push', (event) => {
+      this.#backfill?.heard()
       if (event instanceof MessageEvent && typeof event.data === 'string') this.#frames.receive(event.data)
     })
     this.#stops.push(
@@ -90,6 +82,8 @@ class Engine {
             return this.#history.request(request.conversationId)
           case 'leave':
             return void this.#departure.leave().then(request.done)
+          case 'reload':
+            return
         }
       }),
     )
@@ -107,6 +101,7 @@ class Engine {
     for (const stop of this.#stops.splice(0)) stop()
     this.#status.stop()
     this.#outbox.stop()
+    this.#backfill?.offline()
     this.#rooms.disconnected()
     this.#frames.stop()
     this.#replies.stop()
@@ -141,6 +136,7 @@ class Engine {
   #lost(): void {
     this.#state = { kind: 'connecting' }
     this.#outbox.offline()
+    this.#backfill?.offline()
     this.#rooms.disconnected()
   }
 
@@ -156,7 +152,11 @@ class Engine {
     const { clock, random } = this.#parts
     try {
       await greet(this.#parts, () => this.#state === greeting)
-    } catch {
+    } catch (error) {
+      if (error instanceof OtherPerson) {
+        this.stop()
+        return this.#options.onOtherPerson?.()
+      }
       clock.after(backoffMs(failures, random, 1_000), () => {
         if (this.#state === greeting) void this.#greet(greeting, failures + 1)
       })
@@ -168,6 +168,7 @@ class Engine {
     this.#status.online()
     this.#outbox.online()
     this.#history.online()
+    this.#backfill?.online()
   }
 
   #written(changes: readonly Change[], cursors: ReadonlyMap<string, number>): void {
@@ -177,6 +178,7 @@ class Engine {
       else if (change.kind === 'page' || change.kind === 'history') this.#replies.stored(change.answer.messages)
       else if (change.kind === 'conversation') this.#exists(change.row.id)
       else if (change.kind === 'gone') this.#gone(change.conversationId)
+      else if (change.kind === 'answered') this.#options.onSent?.()
       else if (change.kind === 'list') for (const { id, deleted } of change.answer.conversations) if (!deleted) this.#exists(id)
     }
   }

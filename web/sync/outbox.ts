@@ -23,6 +23,8 @@ export class Outbox {
   /** `again`: there was news during a run, and another one follows. */
   #state: 'idle' | 'running' | 'again' = 'idle'
   #failures = 0
+  /** The server asked for patience until then, whatever else comes up. */
+  #notBefore = 0
   #cancelRetry: (() => void) | null = null
 
   /** `refresh` is called when a guess was taken back: the server's row has to replace it. */
@@ -36,6 +38,7 @@ export class Outbox {
   online(): void {
     this.#online = true
     this.#failures = 0
+    this.#notBefore = 0
     this.#paused.clear()
     this.#wake()
   }
@@ -81,6 +84,7 @@ export class Outbox {
     while (this.#online) {
       const waiting = await this.#waiting()
       const now = this.#parts.clock.now()
+      if (waiting.length > 0 && now < this.#notBefore) return this.#notBefore - now
       const entry = waiting.find((candidate) => this.#mayGo(candidate, now))
       if (!entry) {
         const until = waiting.map(({ conversationId }) => this.#paused.get(conversationId) ?? now)
@@ -119,7 +123,8 @@ export class Outbox {
     const verdict = judge(error)
     switch (verdict.kind) {
       case 'later':
-        return this.#globalPause()
+        this.#notBefore = this.#parts.clock.now() + verdict.leastMs
+        return Math.max(verdict.leastMs, this.#globalPause())
       case 'room later': {
         const tries = (this.#tries.get(entry.seq) ?? 0) + 1
         this.#tries.set(entry.seq, tries)

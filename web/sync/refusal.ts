@@ -4,8 +4,8 @@ import { ConnectionLost, Refusal } from './rpc.ts'
 
 /** What to do with a call that was not carried out. */
 export type Verdict =
-  /** Nothing gets through: try everything again later. */
-  | { kind: 'later' }
+  /** Nothing gets through: try everything again later, and not before `leastMs`. */
+  | { kind: 'later'; leastMs: number }
   /** This room has to wait. With `tries`, it is given up after that many. */
   | { kind: 'room later'; failure: SendFailure; tries: number }
   | { kind: 'never'; failure: SendFailure }
@@ -13,11 +13,13 @@ export type Verdict =
 const INTERNAL_TRIES = 5
 
 export function judge(error: unknown): Verdict {
-  if (error instanceof ConnectionLost) return { kind: 'later' }
+  if (error instanceof ConnectionLost) return { kind: 'later', leastMs: 0 }
   if (!(error instanceof Refusal)) return { kind: 'room later', failure: { code: 'internal' }, tries: INTERNAL_TRIES }
   switch (error.code) {
     case 'UNAVAILABLE':
-      return { kind: 'later' }
+      return { kind: 'later', leastMs: 0 }
+    case 'RATE_LIMITED':
+      return { kind: 'later', leastMs: waitOf(error.data) }
     case 'BUSY':
       return { kind: 'room later', failure: { code: 'busy', limit: limitOf(error.data) }, tries: Number.POSITIVE_INFINITY }
     case 'NOT_FOUND':
@@ -30,6 +32,11 @@ export function judge(error: unknown): Verdict {
       return { kind: 'never', failure: { code: 'invalid' } }
   }
   return { kind: 'room later', failure: { code: 'internal' }, tries: INTERNAL_TRIES }
+}
+
+function waitOf(data: unknown): number {
+  const { retryAfterMs } = (data ?? {}) as Partial<ErrorData['RATE_LIMITED']>
+  return typeof retryAfterMs === 'number' ? retryAfterMs : 0
 }
 
 function limitOf(data: unknown): number {

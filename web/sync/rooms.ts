@@ -1,4 +1,5 @@
 import { LIMITS } from '#contract'
+import { noteReading } from '../store/space.ts'
 import { markMissing } from '../store/store.ts'
 import { backoffMs } from './backoff.ts'
 import type { Parts } from './parts.ts'
@@ -51,6 +52,7 @@ export class Rooms {
   open(conversationId: string | null): void {
     this.#opened = conversationId
     if (conversationId === null) return
+    noteReading(this.#parts.store.db, conversationId).catch(() => undefined)
     this.#recent = [conversationId, ...this.#recent.filter((id) => id !== conversationId)]
     this.noticed(conversationId)
     for (const id of this.#recent.splice(KEPT)) this.#leave(id)

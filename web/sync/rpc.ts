@@ -18,17 +18,24 @@ export class ConnectionLost extends Error {
 export { ORPCError as Refusal } from '@orpc/client'
 
 export type Rpc = {
+  /** How many calls have no answer yet. */
+  readonly inFlight: number
   /** Asks once. Throws a Refusal or ConnectionLost. */
   call<T>(ask: (client: Client, options: { signal: AbortSignal }) => Promise<T>): Promise<T>
 }
 
 export function createRpc(wire: Wire, clock: Clock, timeoutMs: number = TIMEOUT_MS): Rpc {
   const client = createORPCClient<Client>(new RPCLink({ websocket: wire }))
+  let inFlight = 0
   return {
+    get inFlight() {
+      return inFlight
+    },
     async call(ask) {
       if (wire.readyState !== 1) throw new ConnectionLost('not connected')
       const controller = new AbortController()
       const cancel = clock.after(timeoutMs, () => controller.abort())
+      inFlight++
       try {
         return await ask(client, { signal: controller.signal })
       } catch (error) {
@@ -36,6 +43,7 @@ export function createRpc(wire: Wire, clock: Clock, timeoutMs: number = TIMEOUT_
         if (error instanceof ORPCError) throw error
         throw new ConnectionLost('no answer', { cause: error })
       } finally {
+        inFlight--
         cancel()
       }
     },

@@ -10,9 +10,12 @@ export function watchSignals({ window, document }: Signals, listener: (signal: S
     if (document?.visibilityState === 'visible') listener('back')
   }
   for (const [name, heard] of Object.entries(names)) window?.addEventListener(name, heard)
+  const resumed = () => listener('back')
   document?.addEventListener('visibilitychange', visible)
+  document?.addEventListener('resume', resumed)
   return () => {
     for (const [name, heard] of Object.entries(names)) window?.removeEventListener(name, heard)
     document?.removeEventListener('visibilitychange', visible)
+    document?.removeEventListener('resume', resumed)
   }
 }

@@ -2,27 +2,22 @@ import { type Websocket, WebsocketBuilder } from 'websocket-ts'
 import { CLOSE, HEARTBEAT } from '#contract'
 import { type Clock, systemClock } from '../store/clock.ts'
 import { Patience } from './backoff.ts'
-import { type Signal, type Signals, watchSignals } from './signals.ts'
+import type { SocketOptions } from './options.ts'
+import { type Signal, watchSignals } from './signals.ts'
 import { Timers } from './timers.ts'
 import type { Wire, WireState } from './wire.ts'
 
-export type SocketOptions = {
-  url: string | (() => string)
-  clock?: Clock
-  random?: () => number
-  everyMs?: number
-  deadMs?: number
-  connectMs?: number
-  signals?: Signals
-  /** Asked when no connection comes about: a browser does not tell why an upgrade was refused. Throws when the server is not reached. */
-  hasSession?: () => Promise<boolean>
-}
+export type { SocketOptions } from './options.ts'
 
 const CONNECT_MS = 10_000
 /** A connection that ends sooner has not proven that the server is well: the next one waits longer. */
 const STABLE_MS = 5_000
 /** After the browser has said that it is offline a silent connection gets less patience. */
 const OFFLINE_DEAD_MS = 1_000
+/** And when the reader or the network is back: somebody waits to see what has happened meanwhile. */
+const BACK_DEAD_MS = 2_500
+/** A page that has not even heard its own heartbeat for so many of them was frozen. */
+const FROZEN_BEATS = 4
 
 /**
  * websocket-ts with what it lacks: a heartbeat, a limit for connecting, a retry now, final close codes. An instance of it that hangs is
@@ -36,6 +31,7 @@ export class Socket extends EventTarget implements Wire {
   /** Events of an instance that was left behind are nobody's. */
   #generation = 0
   #heardAt = 0
+  #askedAt = 0
   #triedAt = 0
   readonly #timers: Timers<'connect' | 'settle' | 'beat' | 'dead'>
   #deadAt = Number.POSITIVE_INFINITY
@@ -143,8 +139,10 @@ export class Socket extends EventTarget implements Wire {
   #probe(deadMs: number): void {
     const askedAt = this.#clock.now()
     this.#socket.send(HEARTBEAT.ping)
-    // An earlier question that is still unanswered keeps its earlier end.
-    if (askedAt + deadMs >= this.#deadAt) return
+    // An earlier question keeps its earlier end, but only while it is unanswered.
+    const unanswered = this.#heardAt < this.#askedAt
+    if (unanswered && askedAt + deadMs >= this.#deadAt) return
+    this.#askedAt = askedAt
     this.#deadAt = askedAt + deadMs
     this.#timers.set('dead', deadMs, () => {
       this.#deadAt = Number.POSITIVE_INFINITY
@@ -155,7 +153,9 @@ export class Socket extends EventTarget implements Wire {
   #signalled(signal: Signal): void {
     switch (this.#state) {
       case 'online':
-        return this.#probe(signal === 'offline' ? OFFLINE_DEAD_MS : (this.#options.deadMs ?? HEARTBEAT.deadMs))
+        // What a connection has lost meanwhile cannot be told: a new one catches up.
+        if (this.#clock.now() - this.#heardAt > FROZEN_BEATS * (this.#options.everyMs ?? HEARTBEAT.everyMs)) return this.#rebuild()
+        return this.#probe(signal === 'offline' ? OFFLINE_DEAD_MS : Math.min(this.#options.deadMs ?? HEARTBEAT.deadMs, BACK_DEAD_MS))
       case 'connecting':
         // A try from before the network was back hangs; one that has just begun is as good as a new one.
         if (signal === 'online' && this.#clock.now() - this.#triedAt > OFFLINE_DEAD_MS) this.#rebuild()

@@ -1,6 +1,7 @@
 import { type Ahead, apply, type Change } from '../store/apply.ts'
 import type { Clock } from '../store/clock.ts'
 import type { Database } from '../store/database.ts'
+import { withSpace } from '../store/space.ts'
 
 /**
  * The least time between two transactions. Dexie starts a live query over with every commit that touches it: with transactions in quicker
@@ -51,7 +52,7 @@ export class Writer {
     const batch = this.#queue.splice(0)
     const changes = batch.flatMap((waiting) => waiting.changes)
     try {
-      const cursors = await apply(this.#db, changes, this.#ahead)
+      const cursors = await withSpace(this.#db, () => apply(this.#db, changes, this.#ahead))
       this.#written(changes, cursors)
       for (const { resolve } of batch) resolve(cursors)
     } catch (error) {

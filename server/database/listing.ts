@@ -1,0 +1,70 @@
+import { and, asc, eq, gte, isNull, or, sql } from 'drizzle-orm'
+import { type Conversation, LIMITS } from '#contract'
+import { type ConversationRow, toConversation } from './conversations.ts'
+import type { Db } from './open.ts'
+import { conversation, member } from './schema.ts'
+
+/** A page of the list ends at this many UTF-16 units: one answer must fit a socket's send buffer. */
+const PAGE_UNITS = 200_000
+/** What a row costs beside its texts. */
+const ROW_UNITS = 500
+const CURSOR = /^(p?)(\d{1,19})$/
+
+const lastChange = sql`greatest(${conversation.changed}, ${member.changed})`
+
+/** `complete`: it began with all rooms that live. `more`: go on from the cursor. */
+export type Listing = { conversations: Conversation[]; cursor: string; complete: boolean; more: boolean }
+
+/**
+ * The rooms of a person, those that were changed first first: all that live, or those changed since a cursor, removed ones included.
+ *
+ * The cursor that ends a list is the xmin of a snapshot taken before its rows are read: a transaction that had not ended by then has an id at or above
+ * it and is found by the next call, whatever the order of the commits. One that this database has not reached yet comes from before a restore; it is
+ * answered with everything. The cursor of a page (`p…`) is the last row's own transaction, which one transaction shares with few other rows.
+ */
+export async function list(db: Db, personId: string, since: string | null): Promise<Listing> {
+  const [now] = await db
+    .select({
+      from: sql<string>`pg_snapshot_xmin(snapshot.value)::text`,
+      to: sql<string>`pg_snapshot_xmax(snapshot.value)::text`,
+    })
+    .from(sql`(select pg_current_snapshot() as value) as snapshot`)
+  if (!now) throw new Error('no snapshot')
+  const [, page, number] = CURSOR.exec(since ?? '') ?? []
+  const cursor = number !== undefined && (page !== '' || BigInt(number) <= BigInt(now.to)) ? number : null
+  const mine = eq(member.personId, personId)
+  const rows = await db
+    .select({ row: conversation, changed: sql<string>`${lastChange}::text` })
+    .from(member)
+    .innerJoin(conversation, eq(conversation.id, member.conversationId))
+    .where(
+      cursor === null
+        ? and(mine, isNull(conversation.deletedAt))
+        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)))),
+    )
+    .orderBy(asc(lastChange), asc(conversation.id))
+    .limit(LIMITS.listRows + 1)
+  const fitting = fit(rows)
+  const last = rows[fitting - 1]
+  const more = fitting < rows.length && last !== undefined
+  return {
+    conversations: rows.slice(0, fitting).map(({ row }) => toConversation(row)),
+    cursor: more ? `p${last.changed}` : now.from,
+    complete: cursor === null,
+    more,
+  }
+}
+
+/** How many rows fit a page; at least two, or a page could end where it began. */
+function fit(rows: readonly { row: ConversationRow }[]): number {
+  let units = 0
+  for (const [index, { row }] of rows.entries()) {
+    units += ROW_UNITS + row.title.length + row.instructions.length + (row.lastText?.length ?? 0)
+    if (index >= LIMITS.listRows || (units > PAGE_UNITS && index >= 2)) return index
+  }
+  return rows.length
+}
+
+function xid(value: string) {
+  return sql<string>`${value}::text::xid8`
+}

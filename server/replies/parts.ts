@@ -1,0 +1,19 @@
+import type { Db } from '../database/open.ts'
+import type { Log } from '../log.ts'
+import type { Bus } from '../rooms/bus.ts'
+import type { Changes } from '../rooms/changes.ts'
+import type { Journals } from './journal.ts'
+import type { Model } from './model.ts'
+
+/** What replies are made with. */
+export type ReplyParts = {
+  readonly db: Db
+  readonly bus: Bus
+  readonly changes: Changes
+  readonly journals: Journals
+  readonly model: Model
+  readonly log: Log
+}
+
+/** Which reply, of which room. */
+export type Ref = { readonly id: string; readonly conversationId: string }

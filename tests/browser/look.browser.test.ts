@@ -1,0 +1,301 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser, BrowserContextOptions, Page } from 'playwright'
+import { newId } from '#contract'
+import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
+import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
+import { enter, freshLink } from '../support/people.ts'
+import { composer, createRoom, log, online, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+const TOUCH_PX = 44
+const EVERYTHING = `## A heading
+
+Some **bold** words, \`code\`, a [link](https://example.org/) and a list:
+
+1. one
+2. two
+   - deeper
+
+> A quotation.
+
+| left | right |
+|:-----|------:|
+| a    | 1     |
+
+\`\`\`ts
+// A comment
+const answer: string = 'forty-two' + 42
+\`\`\`
+
+- [x] done`
+
+let emulator: Emulator
+let server: TestServer
+let browser: Browser
+let wire: TestClient
+
+beforeAll(async () => {
+  emulator = await startEmulator()
+  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
+  wire = await connect(server, (await enter(server)).cookie)
+}, 60_000)
+afterAll(async () => {
+  await browser?.close()
+  await server?.stop()
+  await emulator?.stop()
+}, 30_000)
+
+/** The emulator is asked for everything that Markdown has. */
+async function sayEverything(page: Page): Promise<void> {
+  emulator.script.push((answer) => answer.write(EVERYTHING).then(() => answer.finish()))
+  await say(page, 'Show me `everything`, also https://example.org/a')
+  await reply(page, 'complete').last().locator('.hljs-keyword').waitFor()
+}
+
+const devices: [name: string, options: BrowserContextOptions][] = [
+  ['a desktop', { viewport: DESKTOP }],
+  ['a phone', phone()],
+]
+
+/** Does the same by day and by night, at the same time. */
+async function byDayAndNight(options: BrowserContextOptions, visit: (options: BrowserContextOptions) => Promise<void>): Promise<void> {
+  await Promise.all((['light', 'dark'] as const).map((colorScheme) => visit({ ...options, colorScheme })))
+}
+
+type Check = (page: Page, state: string) => Promise<void>
+
+/** Goes through the states of the room, and calls `check` in each. */
+async function walk(page: Page, narrow: boolean, check: Check): Promise<void> {
+  await openRoom(page, server, await createRoom(wire))
+  await page.getByText('What is on your mind').waitFor()
+  await check(page, 'an empty room')
+
+  await sayEverything(page)
+  await check(page, 'a room with messages')
+
+  const slowly = `And now slowly ${newId()} [[hand]]`
+  await say(page, slowly)
+  const answer = await emulator.next({ prompt: slowly })
+  await answer.write('It is being written')
+  await reply(page, 'streaming').getByText('It is being written').waitFor()
+  await say(page, 'Next in line [[403]]')
+  await reply(page, 'queued').getByText('waiting for its turn').waitFor()
+  await check(page, 'an answer that is being written, and one that waits')
+
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await reply(page, 'failed').waitFor()
+  await reply(page, 'stopped').waitFor()
+  await check(page, 'a stopped and a failed answer')
+
+  if (narrow) {
+    await page.getByRole('button', { name: 'Show the list' }).click()
+    await rooms(page).getByRole('link').first().waitFor()
+    await settled(page)
+    await check(page, 'the open list of rooms')
+  }
+  for (const [action, confirm] of [
+    ['Rename', 'Rename'],
+    ['Delete', 'Delete'],
+  ] as const) {
+    await rooms(page).getByRole('listitem').first().hover()
+    await rooms(page).getByRole('listitem').first().getByRole('button', { name: 'Options' }).click()
+    await page.getByRole('menuitem', { name: action }).waitFor()
+    await check(page, 'the menu of a room')
+    await page.getByRole('menuitem', { name: action }).click()
+    await page.getByRole('dialog').getByRole('button', { name: confirm }).waitFor()
+    await check(page, `the question before "${action}"`)
+    await page.getByRole('dialog').getByRole('button', { name: 'Back' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  }
+}
+
+/** Waits for the transitions of the page to end. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const running = document.getAnimations().filter((animation) => animation instanceof CSSTransition)
+    await Promise.allSettled(running.map(({ finished }) => finished))
+  })
+}
+
+const axe: Check = async (page, state) => {
+  await settled(page)
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  expect(
+    violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`) })),
+    state,
+  ).toEqual([])
+}
+
+describe('axe objects to nothing', () => {
+  for (const [name, options] of devices) {
+    test(`in the room on ${name} by day and by night`, async () => {
+      await byDayAndNight(options, async (look) => {
+        const context = await signedInContext(browser, server, look)
+        const page = await context.newPage()
+        const seen = watch(page, server)
+        await walk(page, look.isMobile === true, axe)
+        seen.expectQuiet()
+        await context.close()
+      })
+    }, 90_000)
+
+    test(`at the entrance, and where there is no page, on ${name} by day and by night`, async () => {
+      await byDayAndNight(options, async (look) => {
+        const context = await browser.newContext(look)
+        const page = await context.newPage()
+        await page.goto(`${server.url}/enter`)
+        await page.getByText('you need a link').waitFor()
+        await axe(page, 'no link')
+        await page.goto(`${server.url}/enter#${'x'.repeat(43)}`)
+        await page.getByRole('button', { name: 'Enter' }).waitFor()
+        await axe(page, 'a link')
+        await page.getByRole('button', { name: 'Enter' }).click()
+        await page.getByRole('alert').getByText('has been used or has expired').waitFor()
+        await axe(page, 'a spent link')
+        expect((await page.goto(`${server.url}/nowhere`))?.status()).toBe(404)
+        await axe(page, 'no such page')
+        await context.close()
+      })
+    }, 60_000)
+  }
+})
+
+describe('by keyboard alone', () => {
+  /** What has the focus, by role and name, and whether one can see that it has. */
+  const focused = (page: Page) =>
+    page.evaluate(() => {
+      const element = document.activeElement
+      if (!(element instanceof HTMLElement) || element === document.body) return null
+      const name = element.getAttribute('aria-label') ?? (element.innerText.split('\n')[0] || element.id)
+      const marks = [element, element.closest('form')].flatMap((marked) => (marked ? [getComputedStyle(marked)] : []))
+      const visible = marks.some((style) => style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 1)
+      return { name, visible: visible || (element.matches('textarea') && element.closest('form')?.matches(':focus-within') === true) }
+    })
+
+  test('everything is reached in order, and the focus is always to be seen', async () => {
+    const context = await signedInContext(browser, server)
+    const page = await openRoom(await context.newPage(), server, await createRoom(wire, 'Keys'))
+    await sayEverything(page)
+    await page.reload()
+    await online(page)
+    await reply(page, 'complete').locator('.hljs-keyword').waitFor()
+    await composer(page).evaluate((box) => box.blur())
+    const reached: string[] = []
+    for (let step = 0; step < 60 && reached.at(-1) !== 'Message'; step++) {
+      await page.keyboard.press('Tab')
+      const at = await focused(page)
+      // Between the end of the page and its beginning the browser has the focus.
+      if (at === null) continue
+      expect(at).toEqual({ name: at.name, visible: true })
+      reached.push(at.name)
+    }
+    for (const name of ['New conversation', 'Keys', 'Options', 'Sign out', 'Rename', 'Messages', 'Copy', 'Message']) {
+      expect(reached, `reaches "${name}"`).toContain(name)
+    }
+    expect(reached.indexOf('New conversation')).toBeLessThan(reached.indexOf('Messages'))
+    expect(reached.indexOf('Messages')).toBeLessThan(reached.indexOf('Message'))
+    await context.close()
+  }, 60_000)
+
+  test('a person starts a room, asks, stops, renames and deletes, and the focus is never lost', async () => {
+    const context = await signedInContext(browser, server)
+    const page = await openRoom(await context.newPage(), server, await createRoom(wire, 'Before the keys'))
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key)
+    }
+    const before = page.url()
+    await page.getByRole('button', { name: 'New conversation' }).focus()
+    await press('Enter')
+    await eventually(() => page.url() !== before)
+    await eventually(() => composer(page).evaluate((box) => box === document.activeElement))
+    await page.keyboard.type('By keys [[hand]]')
+    await press('Shift+Enter', 'Backspace', 'Enter')
+    const answer = await emulator.next({ prompt: 'By keys' })
+    await answer.write('Words')
+    await reply(page, 'streaming').getByText('Words').waitFor()
+    expect(await prompts(page).locator('[data-part="text"]').textContent()).toBe('By keys [[hand]]')
+    await press('Tab')
+    expect((await focused(page))?.name).toBe('Stop')
+    await press('Enter')
+    await reply(page, 'stopped').waitFor()
+
+    const options = rooms(page).getByRole('listitem').filter({ hasText: 'By keys' }).getByRole('button', { name: 'Options' })
+    await options.focus()
+    await press('Enter')
+    await eventually(async () => (await focused(page))?.name === 'Rename')
+    await press('Escape')
+    await eventually(() => options.evaluate((button) => button === document.activeElement))
+    await press('Enter')
+    await eventually(async () => (await focused(page))?.name === 'Rename')
+    await press('Enter')
+    await eventually(async () => (await focused(page))?.name === 'Name')
+    await press('Control+a')
+    await page.keyboard.type('Renamed by keys')
+    await press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Renamed by keys' }).waitFor()
+    const renamed = rooms(page).getByRole('listitem').filter({ hasText: 'Renamed by keys' })
+    await eventually(async () => (await focused(page)) !== null)
+
+    await renamed.getByRole('button', { name: 'Options' }).focus()
+    await press('Enter')
+    await eventually(async () => (await focused(page))?.name === 'Rename')
+    await press('ArrowDown', 'Enter')
+    await page.getByRole('dialog').getByText('deleted for everybody').waitFor()
+    await press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await renamed.waitFor()
+    await renamed.getByRole('button', { name: 'Options' }).focus()
+    await press('Enter')
+    await eventually(async () => (await focused(page))?.name === 'Rename')
+    await press('ArrowDown', 'Enter')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).focus()
+    await press('Enter')
+    await renamed.waitFor({ state: 'detached' })
+    await context.close()
+  }, 60_000)
+
+  test('a link is entered by pressing Enter', async () => {
+    const page = await browser.newContext().then((context) => context.newPage())
+    await page.goto(await freshLink(server))
+    await page.getByRole('button', { name: 'Enter' }).waitFor()
+    await page.keyboard.press('Enter')
+    await composer(page).waitFor()
+    await page.context().close()
+  }, 60_000)
+})
+
+test('on a phone everything that is touched is 44 pixels wide and high, and nothing is wider than the screen', async () => {
+  const context = await signedInContext(browser, server, phone())
+  const page = await context.newPage()
+  await walk(page, true, async (_, state) => {
+    await settled(page)
+    const small = await page.evaluate((least) => {
+      const half = least / 2 - 1
+      return [...document.querySelectorAll<HTMLElement>('button, a, input, textarea, [role="menuitem"]')].flatMap((target) => {
+        const box = target.getBoundingClientRect()
+        const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
+        // Links in a sentence are as large as the sentence allows.
+        const inSentence = target.matches('[data-part="text"] a, .faint a')
+        const top = document.elementFromPoint(x, y)
+        const view = target.closest('[role="log"]')?.getBoundingClientRect() ?? { top: 0, bottom: innerHeight }
+        if (box.top < view.top || box.bottom > view.bottom) return []
+        if (box.width === 0 || inSentence || !top || !(target === top || target.contains(top))) return []
+        const hit = (dx: number, dy: number) => {
+          const at = document.elementFromPoint(x + dx, y + dy)
+          return at !== null && (target === at || target.contains(at))
+        }
+        const touched = hit(0, -half) && hit(0, half) && hit(-half, 0) && hit(half, 0)
+        return touched
+          ? []
+          : [`${target.getAttribute('aria-label') ?? target.innerText} ${Math.round(box.width)}x${Math.round(box.height)}`]
+      })
+    }, TOUCH_PX)
+    expect(small, state).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), state).toBeLessThanOrEqual(0)
+    expect(await log(page).evaluate((box) => box.scrollWidth - box.clientWidth), state).toBeLessThanOrEqual(0)
+  })
+  await context.close()
+}, 90_000)

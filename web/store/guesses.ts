@@ -1,0 +1,56 @@
+import type { Conversation } from '#contract'
+import type { Delivery, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
+import { PENDING_POSITION } from './places.ts'
+
+/*
+ * Rows as they will be, for what waits in the outbox. The server's rows replace them.
+ */
+
+type CallOf<Procedure> = Extract<OutboxEntry['call'], { procedure: Procedure }>['input']
+
+export function guessedConversation(id: string, now: number): { conversation: StoredConversation; room: Room } {
+  return {
+    conversation: {
+      id,
+      revision: 0,
+      title: '',
+      model: null,
+      instructions: '',
+      answer: 'always',
+      headId: null,
+      last: null,
+      runningId: null,
+      createdAt: now,
+      updatedAt: now,
+      deleted: false,
+      origin: 'local',
+    },
+    room: { id, cursor: 0, oldest: null, complete: true },
+  }
+}
+
+/** A room with a guess over the server's row, which stays beneath it. */
+export function guessOver(row: StoredConversation, guess: Partial<Conversation>): StoredConversation {
+  if (row.origin === 'local') return { ...row, ...guess }
+  const { origin: _, beneath, ...server } = row
+  return { ...row, ...guess, beneath: beneath ?? server }
+}
+
+export function guessedMessage(
+  { id, conversationId, text, kind }: CallOf<'message.send'>,
+  { seq, author, createdAt, delivery }: { seq: number; author: { id: string; name: string }; createdAt: number; delivery: Delivery },
+): StoredMessage {
+  return {
+    id,
+    conversationId,
+    parentId: null,
+    text,
+    position: PENDING_POSITION + seq,
+    revision: 0,
+    createdAt,
+    deleted: false,
+    kind,
+    author,
+    delivery,
+  }
+}

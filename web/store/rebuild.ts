@@ -1,0 +1,45 @@
+import type { Transaction } from 'dexie'
+import type { Fact, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
+import { guessedConversation, guessedMessage } from './guesses.ts'
+
+/**
+ * Runs when an older store is opened. What the server has is dropped, to be asked for anew; what only this device has (`outbox`, `drafts`)
+ * stays, and the rows that show it are made again from it, in the form that they have now.
+ */
+export async function rebuild(transaction: Transaction, personId: string): Promise<void> {
+  const conversations = transaction.table<StoredConversation, string>('conversations')
+  const messages = transaction.table<StoredMessage, string>('messages')
+  const rooms = transaction.table<Room, string>('rooms')
+  const facts = transaction.table<Fact, Fact['key']>('facts')
+  await Promise.all([conversations.clear(), messages.clear(), rooms.clear(), facts.delete('list'), facts.delete('trimmed')])
+
+  const me = await facts.get('me')
+  const author = { id: personId, name: me?.key === 'me' ? me.value.person.name : '' }
+  for (const entry of await transaction.table<OutboxEntry & { seq: number }, number>('outbox').toArray()) {
+    const { call, seq, createdAt, conversationId } = entry
+    switch (call.procedure) {
+      case 'conversation.create': {
+        const guess = guessedConversation(conversationId, createdAt)
+        await conversations.put(guess.conversation)
+        await rooms.put(guess.room)
+        break
+      }
+      case 'conversation.update': {
+        const { id, ...fields } = call.input
+        await conversations.update(id, fields)
+        break
+      }
+      case 'conversation.remove':
+        await conversations.update(conversationId, { deleted: true })
+        break
+      case 'message.send':
+        await messages.put(
+          guessedMessage(call.input, { seq, author, createdAt, delivery: entry.state === 'failed' ? 'failed' : 'pending' }),
+        )
+        break
+      case 'reply.stop':
+      case 'reply.resume':
+        break
+    }
+  }
+}
