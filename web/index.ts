@@ -35,7 +35,7 @@ function open(person: string): void {
     leisure: browserLeisure,
     onSignedOut: () => location.assign('/enter'),
     onOtherPerson: () => location.assign('/'),
-    onReplaced: () => void updates.then((watching) => watching.reload()),
+    onReplaced: () => void updates.then((watching) => (watching ? watching.reload() : location.reload())),
     onSent: () => void askToPersist(),
     signOut: async () => {
       const answer = await fetch('/auth/leave', { method: 'POST' })
@@ -50,10 +50,13 @@ function open(person: string): void {
 }
 
 // The first screen and its first answers come first. Where there is no worker the app is what it was, with a server.
-async function watchUpdates(store: Store): Promise<Updates> {
+async function watchUpdates(store: Store): Promise<Updates | null> {
   if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve, { once: true }))
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))
-  const updates = new (await import('./updates.ts')).Updates(store, {
+  // The network may have gone since the page came; then there is nothing to update from either.
+  const module = await import('./updates.ts').catch(() => null)
+  if (!module) return null
+  const updates = new module.Updates(store, {
     container: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
     build: document.body.dataset.build ?? '',
     clock: systemClock,

@@ -12,3 +12,13 @@ export function watchWaiting({ outbox }: Database, listener: () => void): () => 
   })
   return () => subscription.unsubscribe()
 }
+
+/** Whether the removal of a room still waits for the server. */
+export async function isBeingRemoved({ outbox }: Database, conversationId: string): Promise<boolean> {
+  const count = await outbox
+    .where('conversationId')
+    .equals(conversationId)
+    .filter(({ call }) => call.procedure === 'conversation.remove')
+    .count()
+  return count > 0
+}

@@ -1,5 +1,6 @@
 import { LIMITS } from '#contract'
 import { noteReading } from '../store/space.ts'
+import { isBeingRemoved } from '../store/waiting.ts'
 import { markMissing } from '../store/store.ts'
 import { backoffMs } from './backoff.ts'
 import type { Parts } from './parts.ts'
@@ -135,13 +136,16 @@ export class Rooms {
     if (outcome === 'behind') void this.pull(id)
     if (outcome instanceof Refusal && outcome.code === 'NOT_FOUND') markMissing(this.#parts.store, id, true)
     else if (outcome instanceof Error) this.#retry(id, failures, outcome)
+    // The server may refuse it, and another tab hears of that.
+    else if (outcome === 'removing') this.#retry(id, 0, outcome)
   }
 
-  async #tryJoin(id: string, current: () => boolean): Promise<'whole' | 'behind' | 'local' | 'superseded'> {
+  async #tryJoin(id: string, current: () => boolean): Promise<'whole' | 'behind' | 'local' | 'removing' | 'gone' | 'superseded'> {
     const { store, rpc, writer } = this.#parts
     const known = await store.db.conversations.get(id)
-    // A room that only this device knows is joined when the server has taken it; one that was removed here, never.
-    if (known?.origin === 'local' || known?.deleted) return 'local'
+    if (known?.deleted) return (await isBeingRemoved(store.db, id)) ? 'removing' : 'gone'
+    // A room that only this device knows is joined when the server has taken it.
+    if (known?.origin === 'local') return 'local'
     while (true) {
       const since = (await store.db.rooms.get(id))?.cursor ?? 0
       const answer = await rpc.call((client, options) => client.conversation.join({ id, since, limit: LIMITS.pageRows }, options))
