@@ -199,3 +199,22 @@ describe('a draft', () => {
     expect(drafts.incoming('')).toBeNull()
   })
 })
+
+test('a draft that is reported late is not put back into the box that wrote it, but one of an earlier visit is', async () => {
+  const saved: [text: string, by: string][] = []
+  const keeper = new DraftKeeper(async (_room, text, by) => void saved.push([text, by]))
+  keeper.enter('room')
+  keeper.typed('green')
+  await Promise.resolve()
+  keeper.sent('green')
+  keeper.typed('blue')
+  keeper.sent('blue')
+  await new Promise((resolve) => setTimeout(resolve))
+  const [text = '', by = ''] = saved[0] ?? []
+  expect(text).toBe('green')
+  expect(keeper.incoming(text, by)).toBeNull()
+  expect(keeper.incoming('given up')).toBe('given up')
+  keeper.enter('elsewhere')
+  keeper.enter('room')
+  expect(keeper.incoming(text, by)).toBe('green')
+})

@@ -3,7 +3,9 @@
  * that came from elsewhere (another tab, a message that was given up, a reload) is taken over, and only while nobody has typed here.
  */
 export class DraftKeeper {
-  #save: (conversationId: string, text: string) => Promise<void>
+  #save: (conversationId: string, text: string, by: string) => Promise<void>
+  /** What this box has written is never news to it: it may be reported late, when the box holds something else or has sent it. */
+  #id = ''
   #conversationId: string | null = null
   #text = ''
   /** What was taken over from the store and not touched since. */
@@ -15,12 +17,14 @@ export class DraftKeeper {
   /** The room whose draft is being saved. */
   #saving: string | null = null
 
-  constructor(save: (conversationId: string, text: string) => Promise<void>) {
+  constructor(save: (conversationId: string, text: string, by: string) => Promise<void>) {
     this.#save = save
   }
 
   /** Another room. */
   enter(conversationId: string | null): void {
+    // A new one for every visit: what was written on an earlier one has to come back.
+    this.#id = Math.random().toString(36).slice(2)
     this.#conversationId = conversationId
     this.#text = ''
     this.#taken = ''
@@ -44,8 +48,9 @@ export class DraftKeeper {
   }
 
   /** The text to show instead, or null when what is in the box stays. */
-  incoming(stored: string): string | null {
+  incoming(stored: string, by = ''): string | null {
     if (stored === '') this.#sent = null
+    if (by === this.#id) return null
     // While it is being saved here, the store may report what this box held some keys ago.
     if (this.#isSaving() || stored === this.#text || stored === this.#sent) return null
     if (this.#text !== '' && this.#text !== this.#taken) return null
@@ -59,7 +64,7 @@ export class DraftKeeper {
       this.#saving = conversationId
       this.#waiting.delete(conversationId)
       // What could not be saved is still in the box.
-      await this.#save(conversationId, text).catch(() => undefined)
+      await this.#save(conversationId, text, this.#id).catch(() => undefined)
     }
     this.#saving = null
   }

@@ -5,14 +5,19 @@ import { putHistory, putPage } from './pages.ts'
 import { settleOutbox } from './refusals.ts'
 import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
+type List = { conversations: readonly Conversation[]; cursor: string; complete: boolean }
+
 /** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
 export type Change =
   | { kind: 'messages'; rows: readonly Message[] }
   | { kind: 'conversation'; row: Conversation }
   | { kind: 'gone'; conversationId: string }
   | { kind: 'me'; me: Me }
-  /** `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone. */
-  | { kind: 'list'; known: readonly string[]; answer: { conversations: readonly Conversation[]; cursor: string; complete: boolean } }
+  /**
+   * `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone.
+   * `since`: the cursor that was stored when it was asked.
+   */
+  | { kind: 'list'; known: readonly string[]; since: string | null; answer: List }
   /** An answer of join or pull to a question with `since`. */
   | { kind: 'page'; since: number; answer: { conversation: Conversation; messages: readonly Message[]; revision: number; more: boolean } }
   | { kind: 'history'; conversationId: string; answer: { messages: readonly Message[]; more: boolean } }
@@ -41,7 +46,7 @@ export async function apply(db: Database, changes: readonly Change[], ahead: Ahe
   const cursors = await db.transaction('rw', [db.conversations, db.messages, db.rooms, db.outbox, db.facts], async () => {
     for (const change of changes) {
       if (change.kind === 'rewound') await rewind(db, change.conversationId)
-      if (change.kind === 'list' && change.answer.complete) await revive(db, change.answer.conversations)
+      if (change.kind === 'list' && change.answer.complete) await revive(db, change.since, change.answer.conversations)
     }
     const answered = await putMessages(db, changes.flatMap(messagesOf))
     for (const change of changes) answered.push(...(await settleOutbox(db, change)))

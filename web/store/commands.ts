@@ -123,10 +123,10 @@ export async function discardSend(messageId: string): Promise<void> {
   })
 }
 
-export async function saveDraft(conversationId: string, text: string): Promise<void> {
+export async function saveDraft(conversationId: string, text: string, by = ''): Promise<void> {
   const { drafts } = store().db
   await change([drafts], async () => {
-    await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text }))
+    await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text, by }))
   })
 }
 

@@ -55,7 +55,8 @@ export type OutboxEntry = {
   createdAt: number
 }
 
-export type Draft = { conversationId: string; text: string }
+/** `by`: the composer that wrote it, which knows better than the store what it holds; missing when a command did. */
+export type Draft = { conversationId: string; text: string; by?: string }
 export type Me = { person: Person; version: string; model: string; demo: boolean }
 /** `trimmed`: when rows were last given up for want of space. */
 export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }

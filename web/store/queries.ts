@@ -1,4 +1,4 @@
-import type { Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
+import type { Draft, Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
 import { placed, unplaced } from './places.ts'
 import { trimmedAt } from './space.ts'
 import { store } from './store.ts'
@@ -97,7 +97,12 @@ class Path {
 }
 
 export async function draft(conversationId: string): Promise<string> {
-  return (await store().db.drafts.get(conversationId))?.text ?? ''
+  return (await draftRow(conversationId))?.text ?? ''
+}
+
+/** The draft with who wrote it; undefined: there is none. */
+export function draftRow(conversationId: string): Promise<Draft | undefined> {
+  return store().db.drafts.get(conversationId)
 }
 
 /** Everything that the server has not answered yet, or has refused. */

@@ -73,7 +73,10 @@ export async function forget(db: Database, conversationId: string, revision = 0)
 }
 
 /** A whole list is right about the rooms in it, also about one that had been taken out of this store. */
-export async function revive(db: Database, rows: readonly Conversation[]): Promise<void> {
+export async function revive(db: Database, since: string | null, rows: readonly Conversation[]): Promise<void> {
+  const fact = await db.facts.get('list')
+  // Another tab has asked since then: this answer may be from before a removal that the mark stands for.
+  if ((fact?.key === 'list' ? fact.value : null) !== since) return
   const waiting = new Set((await db.outbox.toArray()).map(({ conversationId }) => conversationId))
   const ids = rows.filter(({ id, deleted }) => !deleted && !waiting.has(id)).map(({ id }) => id)
   await db.conversations

@@ -32,5 +32,5 @@ export async function greet({ store, rpc, writer }: Parts, current: () => boolea
   if (!current()) throw new ConnectionLost('another connection')
   // Nothing of theirs may come into this store, and nothing of this outbox may be sent in their name.
   if (me.person.id !== store.personId) throw new OtherPerson()
-  await writer.write({ kind: 'me', me }, { kind: 'list', known, answer })
+  await writer.write({ kind: 'me', me }, { kind: 'list', known, since: cursor?.key === 'list' ? cursor.value : null, answer })
 }
