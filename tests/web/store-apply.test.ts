@@ -185,6 +185,18 @@ describe('a guess', () => {
     expect(await db.outbox.count()).toBe(0)
   })
 
+  test('of a message stays when a row of another room bears its id', async () => {
+    const { db } = openStore(newId())
+    const [room, other] = [new ModelRoom(), new ModelRoom()]
+    const ahead: Ahead = new Map()
+    await apply(db, [{ kind: 'page', since: 0, answer: room.page(0, 50) }], ahead)
+    const id = await sendPrompt(room.row.id, 'unsent')
+    await apply(db, other.send(ada, 'taken', 'note', id).flatMap(change), ahead)
+    const { messages: shown } = await messages(room.row.id, 10)
+    expect(shown.map(({ text, delivery }) => [text, delivery])).toEqual([['unsent', 'pending']])
+    expect(await db.outbox.count()).toBe(1)
+  })
+
   test('of a message is replaced by the row that proves its arrival, though the answer was lost', async () => {
     const { db } = openStore(newId())
     const room = new ModelRoom()

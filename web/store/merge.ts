@@ -11,10 +11,12 @@ export function newest<T extends { id: string; revision: number }>(rows: Iterabl
   return found
 }
 
-/** What to store when a row arrives; null: what is stored is as new. */
+/** What to store when a row arrives; null: what is stored stays. */
 export function mergeMessage(stored: StoredMessage | undefined, row: Message): StoredMessage | null {
   const sent: StoredMessage = { ...row, delivery: 'sent' }
-  if (!stored || stored.delivery !== 'sent') return sent
+  if (!stored) return sent
+  // Somebody else's message under the same id, in another room: what was written here is not lost for it, and the server will say that it is taken.
+  if (stored.delivery !== 'sent') return row.conversationId === stored.conversationId ? sent : null
   if (row.revision <= stored.revision) return null
   // The server writes the text of a reply once, at its end. What this device has kept of the stream meanwhile is ahead of the row.
   const bothOpen = row.kind === 'reply' && stored.kind === 'reply' && isOpen(row.state) && isOpen(stored.state)

@@ -12,10 +12,10 @@ export async function putMessages(db: Database, rows: readonly Message[]): Promi
   if (rows.length === 0) return []
   const byId = newest(rows)
   const stored = await db.messages.bulkGet([...byId.keys()])
-  const fresh = [...byId.values()].flatMap((row, index) => mergeMessage(stored[index], row) ?? [])
-  await db.messages.bulkPut(fresh)
+  const fresh = newest([...byId.values()].flatMap((row, index) => mergeMessage(stored[index], row) ?? []))
+  await db.messages.bulkPut([...fresh.values()])
   // The row of an unsent message proves that it arrived, though its answer was lost.
-  const arrived = stored.flatMap((message) => (message && message.delivery !== 'sent' ? [message] : []))
+  const arrived = stored.flatMap((message) => (message && message.delivery !== 'sent' && fresh.has(message.id) ? [message] : []))
   if (arrived.length > 0) await db.outbox.bulkDelete(arrived.map(({ position }) => position - PENDING_POSITION))
   return arrived.map(({ conversationId }) => conversationId)
 }
