@@ -19,7 +19,7 @@ const fronts = new Map<keyof typeof ports, Front>()
 beforeAll(async () => {
   emulator = await startEmulator()
   browser = await launch()
-  for (const name of ['caddy', 'nginx'] as const) {
+  const start = async (name: keyof typeof ports) => {
     const env = {
       GEMINI_API_KEY: 'emulator',
       GEMINI_BASE_URL: emulator.url,
@@ -28,14 +28,15 @@ beforeAll(async () => {
     }
     servers.set(name, await startServer({ env, port: behind[name] }))
   }
+  await Promise.all([start('caddy'), start('nginx')])
   const caddy = await startCaddy(ports.caddy, behind.caddy)
   fronts.set('caddy', caddy)
   fronts.set('nginx', await startNginx(ports.nginx, behind.nginx, caddy))
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
-  for (const front of fronts.values()) await front.stop()
-  for (const server of servers.values()) await server.stop()
+  await Promise.all(Array.from(fronts.values(), (front) => front.stop()))
+  await Promise.all(Array.from(servers.values(), (server) => server.stop()))
   await emulator?.stop()
 }, 60_000)
 
