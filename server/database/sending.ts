@@ -131,6 +131,8 @@ async function whyNot(db: Db, by: Author, input: Sending): Promise<Sent | null> 
     if (!locked) return { kind: 'missing' }
     if (locked.role === 'viewer') return { kind: 'forbidden' }
     const found = await byIds(tx, [input.id, input.replyId])
+    // Its own reply would have been in its way, however often it is tried.
+    if (found.length === 0 && input.id === input.replyId) return { kind: 'taken' }
     if (found.length === 0) return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
     const mine = found.find(({ row }) => row.id === input.id)
     if (!mine || mine.row.authorId !== by.id || mine.row.conversationId !== input.conversationId) return { kind: 'taken' }
