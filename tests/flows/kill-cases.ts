@@ -8,7 +8,6 @@ import { startEngine } from '../../server/database/embedded.ts'
 import { timesAsked } from '../support/asked.ts'
 import { launch, signedInContext } from '../support/browser.ts'
 import { connect } from '../support/client.ts'
-import { silent } from '../support/database.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { random } from '../support/emulator-text.ts'
 import { eventually, messageOf } from '../support/eventually.ts'
@@ -20,6 +19,7 @@ import { createLocks } from '../support/tab.ts'
 import { transcriptDifference, transcriptHash, transcriptInDatabase, transcriptOf, type TranscriptRow } from '../support/transcript.ts'
 import { PageWitness, TabWitness, WireWitness, type Witness } from './kill-clients.ts'
 import { KillLog } from './kill-log.ts'
+import { silent } from '../support/prepared-database.ts'
 
 /** From the end of the last kill until everybody has the same, the time included in which the waiting replies are written. */
 const HEAL_MS = 5_000
