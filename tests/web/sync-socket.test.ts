@@ -260,8 +260,13 @@ describe('a call', () => {
     line.connect()
     const late = ask()
     await eventually(() => line.waiting('toClient') === 1)
+    const sent: string[] = []
+    line.passes = (_, text) => sent.push(text) > 0
     clock.advance(10_000)
     expect(await late).toBeInstanceOf(ConnectionLost)
+    // The server need not go on with it, either.
+    expect(sent).toEqual([expect.stringMatching(/^\{"i":"\d+","t":4\}$/)])
+    for (const data of ['{"i":', '{"i":"9","p":{}}', '{}']) line.dispatchEvent(new MessageEvent('message', { data }))
     line.letGo('toClient')
     expect(await ask()).toMatchObject({ person: { name: 'Ada' } })
   })
