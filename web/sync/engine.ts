@@ -62,10 +62,10 @@ class Engine {
     this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#frames.release())
     this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
     this.#history = new History(this.#parts)
-    const { locks = browserLocks, leisure, signOut, onSignedOut, onReplaced } = options
+    const { locks = browserLocks(), leisure, signOut, onSignedOut, onReplaced } = options
     this.#outbox = new Outbox(this.#parts, locks, (id) => void this.#rooms.pull(id))
     this.#background = leisure ? new Background(this.#parts, this.#rooms, locks, leisure) : null
-    this.#departure = new Departure(store, { signOut, onSignedOut, onReplaced: () => onReplaced?.(), stop: () => this.stop() })
+    this.#departure = new Departure(store, clock, { signOut, onSignedOut, onReplaced: () => onReplaced?.(), stop: () => this.stop() })
     this.#status.trying()
     this.#listen('state', () => this.#stateOfWire())
     this.#listen('open', () => this.#opened())
