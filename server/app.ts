@@ -5,8 +5,10 @@ import { sessionCookie } from './access/cookies.ts'
 import { enter } from './access/enter.ts'
 import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
 import { signOut, whoIs } from './access/sessions.ts'
+import { inTime } from './database/in-time.ts'
 import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
+import { isUnavailable } from './database/sql-state.ts'
 import { type Log, reason } from './log.ts'
 import type { Assets } from './pages/assets.ts'
 import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
@@ -27,6 +29,9 @@ export type AppParts = {
 
 const ENTER_ATTEMPTS = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 const ENTER_BYTES = 4_096
+/** A person who waits for a page shall soon hear what is the matter. */
+const LOOK_MS = 5_000
+const AGAIN_S = '5'
 
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
@@ -40,7 +45,12 @@ export function createApp(parts: AppParts) {
     new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
       .onError(({ code, error, request }) => {
         if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
-        log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
+        const { pathname: path } = new URL(request.url)
+        if (isUnavailable(error)) {
+          log.warn('http.unavailable', { path, reason: reason(error) })
+          return answer(request, unavailable(path))
+        }
+        log.error('http.failed', { path, reason: reason(error) })
         return answer(request, message(FAILED, 500))
       })
       .get('/healthz', async ({ request }) => {
@@ -50,7 +60,7 @@ export function createApp(parts: AppParts) {
       .get('/rpc', async ({ request, server }) => {
         if (!isSameOrigin(request, trust()))
           return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
-        const session = await whoIs(db, request, trust())
+        const session = await who(request)
         if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
         const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
         const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
@@ -81,9 +91,9 @@ export function createApp(parts: AppParts) {
         '/auth/leave',
         async ({ request }) => {
           if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-          const session = await whoIs(db, request, trust())
+          const session = await who(request)
           if (session) {
-            await signOut(db, session)
+            await inTime(signOut(db, session), LOOK_MS)
             sockets.closeSession(session.id)
           }
           return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
@@ -91,7 +101,7 @@ export function createApp(parts: AppParts) {
         { parse: 'none' },
       )
       .get('/enter', async ({ request }) => {
-        owner ||= (await findOwner(db)) !== null
+        owner ||= (await inTime(findOwner(db), LOOK_MS)) !== null
         return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
       })
       // Without a session, for it holds nothing of anybody's: a browser keeps it and opens it when this server cannot be reached.
@@ -108,12 +118,26 @@ export function createApp(parts: AppParts) {
 
   /** The app, for a person with a session; its islands find out which room by the address. */
   async function room(request: Request): Promise<Response> {
-    const session = await whoIs(db, request, trust())
+    const session = await who(request)
     if (!session) return answer(request, new Response(null, { status: 303, headers: { location: '/enter' } }))
     const { person } = session
     const response = page(appDocument({ assets: assets.page('index.ts'), person, model: model.name, demo: model.demo }))
     if (session.renewed) response.headers.set('set-cookie', session.renewed)
     return answer(request, response)
+  }
+
+  function who(request: Request) {
+    return inTime(whoIs(db, request, trust()), LOOK_MS)
+  }
+
+  function unavailable(path: string): Response {
+    const response = path.startsWith('/auth/')
+      ? refusal('unavailable', 503)
+      : message({ ...AWAY, link: { href: path, words: 'Try again' } }, 503)
+    response.headers.set('retry-after', AGAIN_S)
+    // What browsers know instead: the page comes by itself as soon as it can.
+    response.headers.set('refresh', AGAIN_S)
+    return response
   }
 
   function message(words: Omit<Parameters<typeof messageDocument>[0], 'styles'>, status: number): Response {
@@ -134,6 +158,10 @@ const FAILED = {
   title: 'Something went wrong',
   sentence: 'The server could not make this page. Try again in a moment.',
   link: { href: '/', words: 'Try again' },
+}
+const AWAY = {
+  title: 'One moment',
+  sentence: 'This server cannot reach its database right now. Nothing is lost; this page tries again by itself.',
 }
 
 function page(html: string, status = 200): Response {
