@@ -67,7 +67,7 @@ export function createApp(parts: AppParts) {
       const session = await who(request)
       if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
       const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
+      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Map() }
       // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
       const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
       if (server?.upgrade(request, { data, headers })) return undefined

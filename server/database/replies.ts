@@ -32,6 +32,7 @@ export async function findQueued(db: Queryable, id: string) {
       text: message.text,
       model: conversation.model,
       instructions: conversation.instructions,
+      retryAt: message.retryAt,
       deletedAt: conversation.deletedAt,
     })
     .from(message)
@@ -75,6 +76,21 @@ export async function defer(
     if (!row) return null
     const written = await write(tx, locked, { revision })
     return { conversation: written, messages: [toReply(row, null)], members: locked.members }
+  })
+}
+
+/** Puts a reply that the model has only refused so far back into the queue, with what is known of when it may be asked again. */
+export async function putBack(db: Db, reply: { id: string; conversationId: string }): Promise<void> {
+  await db.transaction(async (tx) => {
+    const locked = await lock(tx, reply.conversationId)
+    if (!locked) return
+    const revision = locked.row.revision + 1
+    const [row] = await tx
+      .update(message)
+      .set({ state: 'queued', revision })
+      .where(and(eq(message.id, reply.id), eq(message.state, 'streaming')))
+      .returning({ id: message.id })
+    if (row) await write(tx, locked, { revision, runningId: locked.row.runningId === row.id ? null : locked.row.runningId })
   })
 }
 

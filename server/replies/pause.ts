@@ -1,14 +1,17 @@
 /** Waits, or rejects with the signal's reason as soon as it is aborted. */
 export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  if (signal.aborted) reject(signal.reason)
-  const onAbort = () => reject(signal.reason)
+  const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, delayMs)
+  return unlessAborted(promise, signal).finally(() => clearTimeout(timer))
+}
+
+/** What `work` comes to, or a rejection with the signal's reason as soon as that is aborted; then nobody waits for the work any more. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
-  return promise.finally(() => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-  })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 const FIRST_MS = 100
@@ -16,15 +19,15 @@ const LONGEST_MS = 5_000
 
 /**
  * Repeats `work`, with growing pauses, for as long as it fails in a way that may pass. Rejects with any other failure, and with the signal's
- * reason when that is aborted.
+ * reason as soon as that is aborted, in the middle of the work, too: a database that says nothing is not waited for.
  */
 export async function untilDone<T>(work: () => Promise<T>, signal: AbortSignal, mayPass: (error: unknown) => boolean): Promise<T> {
   for (let delayMs = FIRST_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_MS)) {
     signal.throwIfAborted()
     try {
-      return await work()
+      return await unlessAborted(work(), signal)
     } catch (error) {
-      if (!mayPass(error)) throw error
+      if (signal.aborted || !mayPass(error)) throw error
     }
     await pause(delayMs, signal)
   }
