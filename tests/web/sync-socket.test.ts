@@ -3,7 +3,8 @@ import type { Server, ServerWebSocket } from 'bun'
 import { CLOSE, HEARTBEAT } from '#contract'
 import { backoffMs, Patience } from '../../web/sync/backoff.ts'
 import { ConnectionLost, createRpc } from '../../web/sync/rpc.ts'
-import { Socket, type SocketOptions } from '../../web/sync/socket.ts'
+import type { SocketOptions } from '../../web/sync/options.ts'
+import { Socket } from '../../web/sync/socket.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { ModelServer } from '../support/model-server.ts'
@@ -127,6 +128,23 @@ describe('the socket', () => {
     const { socket } = connect(silent.port, { connectMs: 50 })
     await eventually(() => accepted >= 2)
     expect(socket.state).toBe('connecting')
+  })
+
+  test('does not wait long for a try from just before the network or the reader was back', async () => {
+    for (const type of ['online', 'pageshow']) {
+      let accepted = 0
+      const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { open: () => void accepted++, data: () => undefined } })
+      stops.push(() => silent.stop(true))
+      const clock = new FakeClock()
+      const signals = new EventTarget()
+      const { socket } = connect(silent.port, { clock, signals: { window: signals } })
+      await eventually(() => accepted === 1)
+      clock.advance(500)
+      signals.dispatchEvent(new Event(type))
+      clock.advance(2_500)
+      await eventually(() => accepted === 2)
+      socket.close()
+    }
   })
 
   test('waits longer and longer for a server that closes every connection at once', async () => {

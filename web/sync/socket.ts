@@ -8,8 +8,6 @@ import { type Signal, watchSignals } from './signals.ts'
 import { Timers } from './timers.ts'
 import type { Wire, WireState } from './wire.ts'
 
-export type { SocketOptions } from './options.ts'
-
 const CONNECT_MS = 10_000
 /** A connection that ends sooner has not proven that the server is well: the next one waits longer. */
 const STABLE_MS = 5_000
@@ -27,6 +25,7 @@ const FROZEN_BEATS = 4
 export class Socket extends EventTarget implements Wire {
   readonly #options: SocketOptions
   readonly #clock: Clock
+  readonly #connectMs: number
   readonly #patience: Patience
   #socket: Websocket
   /** Events of an instance that was left behind are nobody's. */
@@ -41,6 +40,7 @@ export class Socket extends EventTarget implements Wire {
     super()
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#connectMs = options.connectMs ?? CONNECT_MS
     this.#timers = new Timers(this.#clock)
     this.#pulse = new Pulse(this.#clock, options, { ask: () => this.#socket.send(HEARTBEAT.ping), onDead: () => this.#rebuild() })
     this.#patience = new Patience(options.random ?? Math.random)
@@ -91,7 +91,7 @@ export class Socket extends EventTarget implements Wire {
   #trying(): void {
     this.#triedAt = this.#clock.now()
     this.#timers.clear()
-    this.#timers.set('connect', this.#options.connectMs ?? CONNECT_MS, () => this.#rebuild())
+    this.#timers.set('connect', this.#connectMs, () => this.#rebuild())
     this.#become('connecting')
   }
 
@@ -112,8 +112,7 @@ export class Socket extends EventTarget implements Wire {
   }
 
   #closed(code: number): void {
-    if (code === CLOSE.signedOut) return this.#end('signedOut')
-    if (code === CLOSE.outdated) return this.#end('outdated')
+    if (code === CLOSE.signedOut || code === CLOSE.outdated) return this.#end(code === CLOSE.outdated ? 'outdated' : 'signedOut')
     if (this.#state === 'connecting') this.#checkSession()
     this.#down('waiting')
   }
@@ -129,19 +128,19 @@ export class Socket extends EventTarget implements Wire {
   }
 
   #signalled(signal: Signal): void {
+    const now = this.#clock.now()
     switch (this.#state) {
       case 'online':
         // What a connection has lost meanwhile cannot be told: a new one catches up.
         if (this.#pulse.missed > FROZEN_BEATS) return this.#rebuild()
         return this.#pulse.probe(signal === 'offline' ? OFFLINE_DEAD_MS : BACK_DEAD_MS)
       case 'connecting':
-        // A try from before the network was back hangs; one that has just begun is most often as good as a new one.
-        if (signal !== 'online') return
-        if (this.#clock.now() - this.#triedAt > OFFLINE_DEAD_MS) return this.#rebuild()
-        return this.#timers.set('connect', BACK_DEAD_MS, () => this.#rebuild())
+        if (signal === 'offline') return
+        // A try from before the network was back hangs. One that has just begun may be as good as a new one, or hang, too.
+        if (signal === 'online' && now - this.#triedAt > OFFLINE_DEAD_MS) return this.#rebuild()
+        return this.#timers.set('connect', Math.min(BACK_DEAD_MS, this.#triedAt + this.#connectMs - now), () => this.#rebuild())
       case 'waiting':
-        if (signal !== 'offline') this.#rebuild()
-        return
+        return signal === 'offline' ? undefined : this.#rebuild()
       case 'closed':
       case 'signedOut':
       case 'outdated':
