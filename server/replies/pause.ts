@@ -15,7 +15,8 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 const FIRST_MS = 100
-const LONGEST_MS = 5_000
+/** What was said is to be written within five seconds after the database is back, and the next reply of the room waits for that. */
+const LONGEST_MS = 3_000
 
 /**
  * Repeats `work`, with growing pauses, for as long as it fails in a way that may pass. Rejects with any other failure, and with the signal's
