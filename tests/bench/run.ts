@@ -5,6 +5,7 @@
 import { crowding } from './crowding.ts'
 import { drop } from './drop.ts'
 import { fanOut } from './fan-out.ts'
+import { longOutage } from './outage.ts'
 import { streaming } from './streaming.ts'
 
 const parts: Record<string, () => Promise<string>> = {
@@ -12,6 +13,7 @@ const parts: Record<string, () => Promise<string>> = {
   streaming: () => streaming({ rounds: 10, chunks: 100, everyMs: 20 }),
   crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
   drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
+  outage: () => longOutage({ seconds: 60, sends: 15 }),
 }
 
 const wanted = process.argv.slice(2)

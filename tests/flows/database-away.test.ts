@@ -5,9 +5,10 @@ import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
-import { enter, freshLink, spend } from '../support/people.ts'
+import { enter, type Entered, freshLink, spend } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { outage } from './outage-cases.ts'
 
 /*
  * The server with a PostgreSQL at the end of a bad line. What holds in every case: a call is answered within its bound, what was acknowledged
@@ -22,6 +23,7 @@ let url = ''
 let proxy: ChaosProxy
 let emulator: Emulator
 let server: TestServer
+let owner: Entered
 let cookie = ''
 let ada: TestClient
 let reader: TestClient
@@ -37,7 +39,8 @@ beforeAll(async () => {
     DATABASE_URL: url.replace(`:${postgres.port}/`, `:${proxy.port}/`),
   }
   server = await startServer({ env })
-  cookie = (await enter(server)).cookie
+  owner = await enter(server)
+  cookie = owner.cookie
   ada = await connect(server, cookie)
   reader = await connect(server, cookie)
 }, 120_000)
@@ -206,6 +209,13 @@ for (const [name, begin, end] of outages) {
     expect(emulator.requests.filter(({ prompt }) => prompt.endsWith(name))).toHaveLength(1)
   }, 120_000)
 }
+
+test('what is written without a database waits, is taken once and in its order, and the running answer is read to its end', async () => {
+  const freeze = () => postgres.signal('SIGSTOP')
+  const thaw = () => postgres.signal('SIGCONT')
+  const tookMs = await outage({ server, ada: owner, emulator }, { awayMs: 12_000, sends: 6, begin: freeze, end: thaw })
+  console.log(`all is well ${Math.round(tookMs)} ms after 12 s without a database`)
+}, 90_000)
 
 test('connections that are reset in the middle of transactions lose nothing that was acknowledged and double nothing', async () => {
   const id = await room()
