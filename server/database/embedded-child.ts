@@ -19,6 +19,8 @@ const CONNECTIONS = 4
 const PROTOCOL_VERSION = 196_608
 const SYNC = Uint8Array.of(0x53, 0, 0, 0, 4)
 const DISCARD_ALL = simpleQuery('discard all')
+/** In an error of the protocol: the severity after which PostgreSQL ends itself. No value that is read can hold its zeros. */
+const PANIC = '\0VPANIC\0'
 
 async function serve(directory: string, socket: string, lockFile: string): Promise<void> {
   // Ctrl-C and a service manager's stop reach every process of the group; the server still has to save what it is doing.
@@ -56,7 +58,7 @@ function watchWork(database: PGlite): Timer {
     try {
       // All connections share the engine's one session: a new one would find the prepared statements of the one that it replaces.
       if (isStartup(message)) for (const reset of [SYNC, DISCARD_ALL]) await database.execProtocolRaw(reset)
-      await execute(message, options)
+      await execute(message, { ...options, onRawData: (answer) => (endAfterPanic(answer), options?.onRawData?.(answer)) })
     } catch (error) {
       // SQL errors are answers. This is the engine itself, and the socket server would wait for ever for its next turn.
       fail(error)
@@ -67,6 +69,12 @@ function watchWork(database: PGlite): Timer {
     if (worked) Bun.gc(false)
     worked = false
   }, GC_MS)
+}
+
+// A full disk, for one. The engine says so and never anything again; the next process recovers what was committed, as soon as there is room.
+function endAfterPanic(answer: Uint8Array): void {
+  const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength)
+  if (bytes.includes(PANIC)) fail(new Error(/\0M([^\0]*)/.exec(bytes.toString())?.[1] ?? 'the engine panicked'))
 }
 
 function isStartup(message: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { StartError } from '../config.ts'
@@ -15,11 +15,16 @@ import { messageOf, startFailure } from './start-failure.ts'
 export { type Db, rows } from './door.ts'
 
 const ALIVE_MS = 2000
+/** With less, the next answer may find no place in its journal. */
+const ROOM_BYTES = 1024 * 1024
 
 export interface Database {
   readonly db: Db
   readonly kind: 'embedded' | 'postgres' | 'neon'
-  /** One cheap round trip; false when there is no answer within two seconds, or the database only lets itself be read. */
+  /**
+   * One cheap round trip; false when there is no answer within two seconds, when the database only lets itself be read, or when the disk with the
+   * data directory is full.
+   */
   alive(): Promise<boolean>
   /** Ends the connections (and the embedded database), then frees the data directory. May be called more than once. */
   close(): Promise<void>
@@ -60,7 +65,7 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
       db: door.db,
       kind,
       // Whoever asks while somebody else's question is out shares its answer: anybody may ask, as often as they like.
-      alive: () => (looking ??= isAlive(door.db).finally(() => (looking = undefined))),
+      alive: () => (looking ??= isAlive(door.db, options.dataDir).finally(() => (looking = undefined))),
       close: () => (closing ??= door.close().finally(() => lock.release())),
     }
   } catch (error) {
@@ -87,8 +92,10 @@ export async function lockDirectory(dataDir: string): Promise<Lock | null> {
   }
 }
 
-async function isAlive(db: Db): Promise<boolean> {
+async function isAlive(db: Db, dataDir: string): Promise<boolean> {
   try {
+    const { bavail, bsize } = await statfs(dataDir)
+    if (bavail * bsize < ROOM_BYTES) return false
     const [row] = await inTime(rows(db, sql`select current_setting('transaction_read_only') as read_only`), ALIVE_MS)
     return row?.read_only === 'off'
   } catch {
