@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { CLOSE, HEARTBEAT, LIMITS, type Message, newId } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
 import { calmly } from '../support/calmly.ts'
+import { startChaosProxy } from '../support/chaos-proxy.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
@@ -132,6 +133,48 @@ test('so many replies of a room wait and no more; notes go on; there is a place 
   await send('[[chunks=1 every=1]] has a place')
   await client.close()
 }, 30_000)
+
+test('over a narrow link a large room with a large answer that is being written comes whole, on one connection', async () => {
+  const network = await startChaosProxy({ port: server.port })
+  try {
+    const writer = await connect(server, cookie)
+    const conversationId = newId()
+    await writer.rpc.conversation.create({ id: conversationId })
+    await writer.join(conversationId)
+    for (let index = 0; index < 2; index++) {
+      await writer.rpc.message.send({ id: newId(), conversationId, text: '界'.repeat(45_000), kind: 'note', replyId: newId() })
+    }
+    // Three bytes for each unit: about 300 kB at once, then 15 kB a second.
+    const replyId = newId()
+    const words = `[[hand]] ${newId()}`
+    await writer.rpc.message.send({ id: newId(), conversationId, text: words, kind: 'prompt', replyId })
+    const answer = await emulator.next({ prompt: words })
+    for (let part = 0; part < 10; part++) await answer.write('語'.repeat(10_000))
+    await writer.hearText(replyId, (text) => text.length === 100_000)
+    network.onConnection = (connection) => connection.set({ kind: 'throttle', bytesPerSecond: 150_000 }, 'down')
+    const narrow = await connect({ url: server.url.replace(`:${server.port}`, `:${network.port}`) }, cookie)
+    const start = performance.now()
+    let joined = false
+    const joining = narrow.join(conversationId).finally(() => (joined = true))
+    let written = 100_000
+    for (let part = 1; !joined || part < 100; part++) {
+      await answer.write('語'.repeat(250))
+      written += 250
+      await eventually(() => performance.now() - start > part * 50, 60_000)
+    }
+    await answer.finish()
+    const { messages } = await joining
+    console.log(`joined over a narrow link in ${Math.round(performance.now() - start)} ms`)
+    expect(messages.filter(({ kind }) => kind === 'note')).toHaveLength(2)
+    const { row, text } = await narrow.hearEnd(replyId, 30_000)
+    expect([row.state, text.length, row.text.length]).toEqual(['complete', written, written])
+    expect(network.connections).toHaveLength(1)
+    await narrow.close()
+    await writer.close()
+  } finally {
+    await network.stop()
+  }
+}, 90_000)
 
 const call = (path: string, json: unknown) => (index: number) => JSON.stringify({ i: `x${index}`, p: { u: path, b: { json } } })
 const floods: [name: string, count: number, frame: (index: number) => string][] = [

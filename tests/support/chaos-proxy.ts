@@ -10,6 +10,9 @@ export type Weather =
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
   | { readonly kind: 'swallow' }
 
+/** What a throttled connection holds before it takes no more. */
+const NARROW_BYTES = 64 * 1024
+
 type Direction = 'up' | 'down'
 type Piece = { readonly bytes: Buffer; readonly at: number }
 
@@ -19,6 +22,7 @@ export class ProxiedConnection {
   readonly #ends: Record<Direction, Socket>
   readonly #pieces: Record<Direction, Piece[]> = { up: [], down: [] }
   readonly #timers: Partial<Record<Direction, Timer>> = {}
+  readonly #held: Record<Direction, number> = { up: 0, down: 0 }
   readonly #weather: Record<Direction, Weather> = { up: { kind: 'clear' }, down: { kind: 'clear' } }
   #cut = false
 
@@ -60,6 +64,7 @@ export class ProxiedConnection {
     const weather = this.#weather[direction]
     if (weather.kind === 'swallow' || this.#cut) return
     const pieces = this.#pieces[direction]
+    this.#held[direction] += bytes.length
     const now = performance.now()
     const before = pieces.at(-1)?.at ?? now
     switch (weather.kind) {
@@ -74,6 +79,8 @@ export class ProxiedConnection {
         const size = Math.max(1, Math.floor(weather.bytesPerSecond / 20))
         let at = Math.max(before, now)
         for (let from = 0; from < bytes.length; from += size) pieces.push({ bytes: bytes.subarray(from, from + size), at: (at += 50) })
+        // A narrow path takes no more than it can hold: the sender feels it.
+        if (this.#held[direction] > NARROW_BYTES) this.#source(direction).pause()
       }
     }
     this.#flow(direction)
@@ -83,7 +90,10 @@ export class ProxiedConnection {
     clearTimeout(this.#timers[direction])
     const pieces = this.#pieces[direction]
     const { kind } = this.#weather[direction]
-    if (kind === 'swallow') pieces.length = 0
+    if (kind === 'swallow') {
+      pieces.length = 0
+      this.#source(direction).resume()
+    }
     for (;;) {
       const [next] = pieces
       if (!next || this.#cut) return
@@ -93,8 +103,14 @@ export class ProxiedConnection {
         return
       }
       pieces.shift()
+      this.#held[direction] -= next.bytes.length
+      if (this.#held[direction] <= NARROW_BYTES) this.#source(direction).resume()
       this.#ends[direction].write(next.bytes)
     }
+  }
+
+  #source(direction: Direction): Socket {
+    return this.#ends[direction === 'up' ? 'down' : 'up']
   }
 }
 
