@@ -4,15 +4,13 @@ import { messageOf } from './support/eventually.ts'
 import { endAll, type Outcome, runFile } from './support/suite.ts'
 
 /*
- * `bun run test [part of a path …]`: the client is built, then every tests/**\/*.test.ts runs in a process of its own: two at a time, and then,
- * alone, those that measure time, drive a browser or take the whole machine. The last line is `N passed, N failed`.
+ * `bun run test [part of a path …]`: the client is built, then every tests/**\/*.test.ts runs in a process of its own: two at a time, those that drive
+ * a browser after the others, and then, alone, those that measure time or take the whole machine. The last line is `N passed, N failed`.
  */
 const ROOT = join(import.meta.dirname, '..')
 const AT_ONCE = 2
-/** Beside those with a browser. Most others of the flows wait for starts, timeouts and restarts, and may as well do so together. */
-const WHOLE_MACHINE = /^tests\/(model\/|flows\/(limits|start|wire)\.)/
-const FILE_MS = 4 * 60_000
-const ALONE_MS = 7 * 60_000
+const ALONE = /^tests\/(model\/|flows\/(kill\.browser|limits|start|wire)\.|browser\/(look|replies|speed|transcript)\.)/
+const FILE_MS = 7 * 60_000
 const TOTAL_MS = 19 * 60_000
 
 const startedAt = performance.now()
@@ -31,7 +29,7 @@ const files = [...new Bun.Glob('tests/**/*.test.ts').scanSync('.')]
   .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
   .sort()
 const browser = files.filter((file) => file.endsWith('.browser.test.ts'))
-const alone = files.filter((file) => browser.includes(file) || WHOLE_MACHINE.test(file))
+const alone = files.filter((file) => ALONE.test(file))
 const together = files.filter((file) => !alone.includes(file))
 
 if (files.length === 0) refuse(`No test file matches ${filters.join(' ')}.`)
@@ -39,13 +37,23 @@ if (!(await buildClient())) refuse('The client could not be built.')
 
 // An installation takes a minute, and the first tests need no browser.
 const chromium = browser.length > 0 ? ensureChromium().catch((error: unknown) => new Error(messageOf(error))) : Promise.resolve('')
-await lanes(together, AT_ONCE, (file) => run(file, file.startsWith('tests/flows/') ? ALONE_MS : FILE_MS))
+await lanes(
+  together.filter((file) => !browser.includes(file)),
+  AT_ONCE,
+  (file) => run(file),
+)
 const path = await chromium
 if (path instanceof Error) console.log(path.message)
-await lanes(alone, 1, (file) => {
+const withBrowser = (file: string) => {
   if (path instanceof Error && browser.includes(file)) return fail(file, 'there is no Chromium')
-  return run(file, ALONE_MS, typeof path === 'string' && path !== '' ? { CHROMIUM_PATH: path } : {})
-})
+  return run(file, typeof path === 'string' && path !== '' ? { CHROMIUM_PATH: path } : {})
+}
+await lanes(
+  together.filter((file) => browser.includes(file)),
+  AT_ONCE,
+  withBrowser,
+)
+await lanes(alone, 1, withBrowser)
 
 console.log(`${files.length} files in ${seconds(performance.now() - startedAt)}`)
 finish()
@@ -58,10 +66,10 @@ async function lanes(list: string[], count: number, work: (file: string) => void
   await Promise.all(Array.from({ length: count }, lane))
 }
 
-async function run(file: string, limitMs: number, env: Record<string, string> = {}): Promise<void> {
+async function run(file: string, env: Record<string, string> = {}): Promise<void> {
   const leftMs = startedAt + TOTAL_MS - performance.now()
   if (leftMs <= 0) return fail(file, 'there was no time left for it')
-  const outcome = await runFile(file, Math.min(limitMs, leftMs), env)
+  const outcome = await runFile(file, Math.min(FILE_MS, leftMs), env)
   total.passed += outcome.passed
   total.failed += outcome.failed
   console.log(describe(file, outcome))

@@ -20,10 +20,21 @@ const AWAY = [/ERR_CONNECTION_REFUSED/, /WebSocket connection to/, /status of 50
 
 let emulator: Emulator
 let server: TestServer
+/** Two later versions of the product: one whose client is newer, one that asks for a newer client. They are built while the first tests run. */
+let later: readonly Promise<ProductCopy>[] = []
 const folders: string[] = []
 const contexts: BrowserContext[] = []
 
 beforeAll(async () => {
+  later = [
+    copyProduct(['web/ui/examples.svelte', 'class="empty"', 'class="empty" data-newer']),
+    copyProduct(
+      ['server/contract/version.ts', 'export const WIRE = 1', 'export const WIRE = 2'],
+      ['server/contract/version.ts', 'export const MINIMUM_WIRE = 1', 'export const MINIMUM_WIRE = 2'],
+    ),
+  ]
+  // Whoever waits for them hears of it.
+  for (const copy of later) copy.catch(() => undefined)
   emulator = await startEmulator()
   server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
   await enter(server, 'Ada')
@@ -33,6 +44,7 @@ afterEach(async () => {
 })
 afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const copy of await Promise.allSettled(later)) if (copy.status === 'fulfilled') copy.value.remove()
   await server?.stop()
   await emulator?.stop()
 }, 30_000)
@@ -294,7 +306,8 @@ const notice = (page: Page) => page.getByRole('status').getByText('A new version
 const version = (page: Page) => page.evaluate(() => document.body.dataset.build)
 
 test('a newer client waits for the reader’s word, then every tab has it, with drafts and what was not sent', async () => {
-  const copies: ProductCopy[] = []
+  const [newer, required] = await Promise.all(later)
+  if (!newer || !required) throw new Error('no copies')
   try {
     const { context, page } = await newProfile()
     await kept(page)
@@ -304,8 +317,6 @@ test('a newer client waits for the reader’s word, then every tab has it, with 
     await online(other)
     await wire.close()
     const before = await version(page)
-    const newer = await copyProduct(['web/ui/examples.svelte', 'class="empty"', 'class="empty" data-newer'])
-    copies.push(newer)
 
     await server.restart({}, newer.root)
     for (const tab of [page, other]) await notice(tab).waitFor({ timeout: 30_000 })
@@ -323,11 +334,6 @@ test('a newer client waits for the reader’s word, then every tab has it, with 
     await eventually(async () => (await page.evaluate(() => caches.keys())).length === 1)
 
     // A tab that is opened after an update is of the new version, whatever worker answers it.
-    const required = await copyProduct(
-      ['server/contract/version.ts', 'export const WIRE = 1', 'export const WIRE = 2'],
-      ['server/contract/version.ts', 'export const MINIMUM_WIRE = 1', 'export const MINIMUM_WIRE = 2'],
-    )
-    copies.push(required)
     await server.kill()
     await connected(page, 'offline')
     await composer(page).fill('')
@@ -342,7 +348,6 @@ test('a newer client waits for the reader’s word, then every tab has it, with 
     expect(await message('sent').count()).toBe(1)
   } finally {
     await server.restart({})
-    for (const copy of copies) copy.remove()
   }
 }, 180_000)
 
