@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { describeKills, killAndCheck, median } from './kill-cases.ts'
+import { describeKills, killAndCheck } from './kill-cases.ts'
 
 const KILLS = Number(process.env.KILLS ?? 50)
 
@@ -8,5 +8,7 @@ test(`${KILLS} times kill -9 on the embedded database: nothing is lost, nothing 
   console.log(`seed ${seed}`)
   const figures = await killAndCheck({ kind: 'embedded', kills: KILLS, seed })
   console.log(describeKills(figures))
-  expect(median(figures.servedMs)).toBeLessThan(2_000)
+  // Kills that meet nothing would find nothing. How long a start takes is for those that run alone: see the browser's.
+  expect(figures.kills).toBeGreaterThanOrEqual(KILLS)
+  expect(figures.interrupted).toBeGreaterThan(KILLS / 20)
 }, 400_000)
