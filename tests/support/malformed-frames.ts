@@ -12,6 +12,7 @@ import { OPCODE, rawFrame, textFrame } from './raw-socket.ts'
 
 const SHAPES = 3_000
 const LONG_UNITS = 200_000
+const IDS = 500
 
 /** What a specimen is of, and its bytes on the wire: most often one frame, at times several that belong together. */
 export type Specimen = { readonly kind: Kind; readonly bytes: Buffer }
@@ -143,7 +144,8 @@ export function* malformedFrames(seed: number): Generator<Specimen, never> {
 /** Near misses of oRPC's frames and of ours, JSON of any kind, text of any kind; and calls of every procedure with wrong inputs. */
 function shapesOf(seed: number): Shapes {
   const procedures = proceduresOf(contract)
-  const ids = [newId(), newId()]
+  // Many, since calls that change one room wait for each other there.
+  const ids = Array.from({ length: IDS }, newId)
   const calls = procedures.flatMap(({ path, input }, number) =>
     fc
       .sample(nearMisses(input, ids), { numRuns: Math.ceil(SHAPES / procedures.length), seed: seed + number })
