@@ -1,0 +1,438 @@
+import { type Conversation, isOpen, LIMITS, type Message, type Person, preview, type Reply, type Role } from '#contract'
+import type * as conversations from '../../server/database/conversations.ts'
+import type { Db } from '../../server/database/door.ts'
+import type * as listing from '../../server/database/listing.ts'
+import type * as messages from '../../server/database/messages.ts'
+import type * as people from '../../server/database/people.ts'
+import type * as replies from '../../server/database/replies.ts'
+import type * as sending from '../../server/database/sending.ts'
+
+/*
+ * What the procedures and the replies ask of the database, over maps, and each function one step: this is what a transaction with its row lock
+ * comes to. tests/model/records.test.ts holds it to what the real ones do. The functions stand in for six files of server/database at once.
+ */
+/** Where pages end; the same as in messages.ts and listing.ts. */
+const PAGE_UNITS = 100_000
+const LIST_UNITS = 200_000
+const LIST_ROW_UNITS = 500
+
+type Room = { row: conversations.ConversationRow; readonly members: Map<string, Role>; joined: bigint }
+type MessageRow = messages.MessageRow
+
+/** The tables of one database. */
+export class Memory {
+  readonly people = new Map<string, Person>()
+  readonly rooms = new Map<string, Room>()
+  readonly messages = new Map<string, MessageRow>()
+  /** How often a reply was put back into the queue. */
+  readonly requeued = new Map<string, number>()
+  transaction = 1n
+
+  rowsOf(conversationId: string): MessageRow[] {
+    return [...this.messages.values()].filter((row) => row.conversationId === conversationId)
+  }
+}
+
+/** The way to a database: `run` carries out one transaction. */
+export type Handle = { run<T>(work: (memory: Memory) => T): Promise<T> }
+
+const handles = new WeakMap<object, Handle>()
+
+/** What the functions below take as a database. Nothing else of drizzle's is there. */
+export function memoryDb(handle: Handle): Db {
+  const db = {}
+  handles.set(db, handle)
+  return db as Db
+}
+
+function transaction<T>(db: object, work: (memory: Memory) => T): Promise<T> {
+  const handle = handles.get(db)
+  if (!handle) throw new Error('not a database in memory')
+  return handle.run(work)
+}
+
+/** A person, and a room with members, as the tests begin with them. */
+export function addPerson(memory: Memory, person: Person): void {
+  memory.people.set(person.id, person)
+}
+
+export function addMember(memory: Memory, conversationId: string, personId: string, role: Role): void {
+  const room = memory.rooms.get(conversationId)
+  room?.members.set(personId, role)
+  if (room) room.joined = memory.transaction++
+}
+
+export const toConversation: typeof conversations.toConversation = (row) => ({
+  id: row.id,
+  revision: row.revision,
+  title: row.title,
+  model: row.model,
+  instructions: row.instructions,
+  answer: row.answer,
+  headId: row.headId,
+  last: row.lastName === null ? null : { name: row.lastName, text: row.lastText ?? '' },
+  runningId: row.runningId,
+  createdAt: row.createdAt.getTime(),
+  updatedAt: row.updatedAt.getTime(),
+  deleted: row.deletedAt !== null,
+})
+
+export function toMessage(memory: Memory, row: MessageRow): Message {
+  const nameOf = (id: string | null) => (id === null ? '' : (memory.people.get(id)?.name ?? ''))
+  const place = {
+    id: row.id,
+    conversationId: row.conversationId,
+    parentId: row.parentId,
+    text: row.deletedAt === null ? row.text : '',
+    position: row.position,
+    revision: row.revision,
+    createdAt: row.createdAt.getTime(),
+    deleted: row.deletedAt !== null,
+  }
+  if (row.kind !== 'reply') return { ...place, kind: row.kind, author: { id: row.authorId ?? row.id, name: nameOf(row.authorId) } }
+  return {
+    ...place,
+    kind: 'reply',
+    state: row.state ?? 'failed',
+    model: row.model,
+    usage: row.usage,
+    failure: row.failure,
+    retryAt: row.retryAt?.getTime() ?? null,
+    truncated: row.truncated,
+    stoppedBy: row.stoppedById === null ? null : { id: row.stoppedById, name: nameOf(row.stoppedById) },
+    finishedAt: row.finishedAt?.getTime() ?? null,
+  }
+}
+
+function reached(memory: Memory, id: string, personId: string): { room: Room; role: Role } | null {
+  const room = memory.rooms.get(id)
+  const role = room?.members.get(personId)
+  return room && role && room.row.deletedAt === null ? { room, role } : null
+}
+
+function write(memory: Memory, room: Room, values: Partial<conversations.ConversationRow>): Conversation {
+  room.row = { ...room.row, ...values, changed: String(memory.transaction++) }
+  return toConversation(room.row)
+}
+
+function changeOf(room: Room, conversation: Conversation, changed: readonly Message[]): conversations.Change {
+  return { conversation, messages: changed, members: [...room.members.keys()] }
+}
+
+export const create: typeof conversations.create = (db, by, id, fields) =>
+  transaction(db, (memory) => {
+    const found = memory.rooms.get(id)
+    if (found) {
+      const mine = reached(memory, id, by.id)
+      return mine ? { conversation: toConversation(mine.room.row), change: null } : null
+    }
+    const now = new Date()
+    const room: Room = {
+      members: new Map([[by.id, 'owner']]),
+      joined: memory.transaction,
+      row: {
+        id,
+        revision: 1,
+        title: '',
+        model: null,
+        instructions: '',
+        answer: 'always',
+        headId: null,
+        runningId: null,
+        lastName: null,
+        lastText: null,
+        createdBy: by.id,
+        createdAt: now,
+        updatedAt: now,
+        deletedAt: null,
+        changed: String(memory.transaction++),
+        ...fields,
+      },
+    }
+    memory.rooms.set(id, room)
+    const conversation = toConversation(room.row)
+    return { conversation, change: changeOf(room, conversation, []) }
+  })
+
+export const update: typeof conversations.update = (db, personId, id, fields) =>
+  transaction(db, (memory) => {
+    const found = reached(memory, id, personId)
+    if (!found) return { kind: 'missing' as const }
+    if (found.role === 'viewer') return { kind: 'forbidden' as const }
+    const { room } = found
+    const same = Object.entries(fields).every(([name, value]) =>
+      Object.entries(room.row).some(([key, old]) => key === name && old === value),
+    )
+    if (same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+    const conversation = write(memory, room, { ...fields, revision: room.row.revision + 1 })
+    return { kind: 'done' as const, conversation, change: changeOf(room, conversation, []) }
+  })
+
+export const remove: typeof conversations.remove = (db, personId, id) =>
+  transaction(db, (memory) => {
+    const found = reached(memory, id, personId)
+    if (!found) return { kind: 'done' as const, runningId: null, members: [] }
+    if (found.role !== 'owner') return { kind: 'forbidden' as const }
+    const { room } = found
+    const { runningId } = room.row
+    write(memory, room, { deletedAt: new Date(), revision: room.row.revision + 1 })
+    for (const row of memory.rowsOf(id)) if (row.state === 'queued') memory.messages.set(row.id, { ...row, state: 'stopped' })
+    return { kind: 'done' as const, runningId, members: [...room.members.keys()] }
+  })
+
+export const reach: typeof conversations.reach = (db, id, personId) =>
+  transaction(db, (memory) => {
+    const found = reached(memory, id, personId)
+    return found && { row: found.room.row, role: found.role }
+  })
+
+export const current: typeof conversations.current = (db, id) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(id)
+    return room ? { conversation: toConversation(room.row), members: [...room.members.keys()] } : null
+  })
+
+export const list: typeof listing.list = (db, personId, since) =>
+  transaction(db, (memory) => {
+    const [, page, number] = /^(p?)(\d{1,19})$/.exec(since ?? '') ?? []
+    const cursor = number !== undefined && (page !== '' || BigInt(number) <= memory.transaction) ? BigInt(number) : null
+    const found = [...memory.rooms.values()]
+      .filter(({ row, members, joined }) => {
+        if (!members.has(personId)) return false
+        return cursor === null ? row.deletedAt === null : BigInt(row.changed) >= cursor || joined >= cursor
+      })
+      .map((room) => ({ row: room.row, last: room.joined > BigInt(room.row.changed) ? room.joined : BigInt(room.row.changed) }))
+      .sort((left, right) => Number(left.last - right.last) || compare(left.row.id, right.row.id))
+    let units = 0
+    const shown = found.slice(0, LIMITS.listRows).filter(({ row: { title, instructions, lastText } }, index) => {
+      units += LIST_ROW_UNITS + title.length + instructions.length + (lastText?.length ?? 0)
+      return units <= LIST_UNITS || index < 2
+    })
+    const more = shown.length < found.length
+    return {
+      conversations: shown.map(({ row }) => toConversation(row)),
+      cursor: more ? `p${shown.at(-1)?.last}` : String(memory.transaction),
+      complete: cursor === null,
+      more,
+    }
+  })
+
+export const peopleOf: typeof people.peopleOf = (db, conversationId) =>
+  transaction(db, (memory) => [...(memory.rooms.get(conversationId)?.members.keys() ?? [])].flatMap((id) => memory.people.get(id) ?? []))
+
+export const byIds: typeof messages.byIds = (db, ids) =>
+  transaction(db, (memory) =>
+    ids.flatMap((id) => {
+      const row = memory.messages.get(id)
+      return row ? [{ row, message: toMessage(memory, row) }] : []
+    }),
+  )
+
+export const changedSince: typeof messages.changedSince = (db, conversationId, since, limit) =>
+  transaction(db, (memory) => {
+    const found = memory.rowsOf(conversationId).filter(({ revision }) => revision > since)
+    return page(
+      memory,
+      found.sort((left, right) => left.revision - right.revision),
+      limit,
+    )
+  })
+
+export const before: typeof messages.before = (db, conversationId, position, limit) =>
+  transaction(db, (memory) => {
+    const found = memory.rowsOf(conversationId).filter((row) => row.position < position)
+    return page(
+      memory,
+      found.sort((left, right) => right.position - left.position),
+      limit,
+    )
+  })
+
+function page(memory: Memory, rows: MessageRow[], limit: number) {
+  let units = 0
+  const shown: MessageRow[] = []
+  for (const row of rows.slice(0, limit)) {
+    units += row.text.length
+    if (units > PAGE_UNITS && shown.length > 0) break
+    shown.push(row)
+  }
+  return { messages: shown.map((row) => toMessage(memory, row)), more: shown.length < rows.length }
+}
+
+export const path: typeof messages.path = (db, toId, most) =>
+  transaction(db, (memory) => {
+    const steps: messages.Step[] = []
+    let units = 0
+    let next = memory.messages.get(toId)?.parentId ?? null
+    while (next !== null && steps.length < most.steps && units <= most.units) {
+      const row = memory.messages.get(next)
+      if (!row) break
+      // Postgres counts characters.
+      units += [...row.text].length
+      const author = row.authorId === null ? null : (memory.people.get(row.authorId)?.name ?? null)
+      steps.unshift({ kind: row.kind, text: row.text, author, deleted: row.deletedAt !== null })
+      next = row.parentId
+    }
+    return steps
+  })
+
+const BLANK = {
+  state: null,
+  model: null,
+  usage: null,
+  failure: null,
+  retryAt: null,
+  truncated: false,
+  stoppedById: null,
+  finishedAt: null,
+  deletedAt: null,
+} as const
+
+export const send: typeof sending.send = (db, by, input) =>
+  transaction(db, (memory): sending.Sent => {
+    const found = reached(memory, input.conversationId, by.id)
+    if (!found) return { kind: 'missing' }
+    if (found.role === 'viewer') return { kind: 'forbidden' }
+    const { room } = found
+    const known = memory.messages.get(input.id)
+    const answer = memory.messages.get(input.replyId)
+    if (known || answer) {
+      if (known?.authorId !== by.id || known.conversationId !== input.conversationId) return { kind: 'taken' }
+      const reply = answer?.parentId === input.id ? toMessage(memory, answer) : null
+      return { kind: 'sent', message: toMessage(memory, known), reply: reply?.kind === 'reply' ? reply : null, change: null }
+    }
+    const { row } = room
+    const asks = input.kind === 'prompt' && (row.answer === 'always' || /@gemini\b/i.test(input.text))
+    const open = memory.rowsOf(row.id).filter(({ state }) => state !== null && isOpen(state)).length
+    if (asks && open >= LIMITS.queuedReplies) return { kind: 'busy' }
+    const createdAt = new Date()
+    const shared = { ...BLANK, conversationId: row.id, createdAt }
+    const position = row.revision + 1
+    const prompt: MessageRow = {
+      ...shared,
+      id: input.id,
+      parentId: row.headId,
+      kind: input.kind,
+      authorId: by.id,
+      text: input.text,
+      position,
+      revision: position,
+    }
+    const stored: MessageRow[] = [prompt]
+    if (asks) {
+      const place = { position: position + 1, revision: position + 1 }
+      stored.push({ ...shared, id: input.replyId, parentId: input.id, kind: 'reply', authorId: null, text: '', ...place, state: 'queued' })
+    }
+    for (const message of stored) memory.messages.set(message.id, message)
+    const conversation = write(memory, room, {
+      revision: position + stored.length - 1,
+      headId: input.kind === 'note' ? row.headId : asks ? input.replyId : input.id,
+      title: row.title === '' ? preview(input.text, LIMITS.firstTitleLength) : row.title,
+      lastName: by.name,
+      lastText: preview(input.text, LIMITS.previewLength),
+      updatedAt: createdAt,
+    })
+    const [message, reply] = stored.map((one) => toMessage(memory, one))
+    if (!message) throw new Error('nothing was stored')
+    const change = changeOf(room, conversation, reply ? [message, reply] : [message])
+    return { kind: 'sent', message, reply: reply?.kind === 'reply' ? reply : null, change }
+  })
+
+export const findQueued: typeof replies.findQueued = (db, id) =>
+  transaction(db, (memory) => {
+    const row = memory.messages.get(id)
+    const room = row && memory.rooms.get(row.conversationId)
+    if (!row || !room || row.state !== 'queued') return null
+    const { model, instructions, deletedAt } = room.row
+    const { conversationId, parentId, text } = row
+    return { id, conversationId, parentId, text, model, instructions, deletedAt }
+  })
+
+export const begin: typeof replies.begin = (db, { id, conversationId }) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    const row = memory.messages.get(id)
+    if (!room || row?.state !== 'queued') return null
+    const revision = room.row.revision + 1
+    return changeReply(memory, room, { ...row, state: 'streaming', revision }, { revision, runningId: id })
+  })
+
+export const defer: typeof replies.defer = (db, { id, conversationId }, wait) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    const row = memory.messages.get(id)
+    if (!room || !row?.state || !isOpen(row.state)) return null
+    const revision = room.row.revision + 1
+    return changeReply(memory, room, { ...row, ...wait, revision }, { revision })
+  })
+
+export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    const row = memory.messages.get(id)
+    if (!room || !row?.state || !isOpen(row.state)) return null
+    const revision = room.row.revision + 1
+    const { stoppedBy, text, ...values } = outcome
+    const finishedAt = new Date()
+    const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
+    return changeReply(memory, room, ended, {
+      revision,
+      runningId: room.row.runningId === id ? null : room.row.runningId,
+      ...(ended.text === '' ? {} : { lastName: speaker, lastText: preview(ended.text, LIMITS.previewLength) }),
+      updatedAt: finishedAt,
+    })
+  })
+
+export const requeue: typeof replies.requeue = (db, personId, id, seenRevision) =>
+  transaction(db, (memory): replies.Requeued => {
+    const row = memory.messages.get(id)
+    const found = row && reached(memory, row.conversationId, personId)
+    if (!row || !found || row.kind !== 'reply') return { kind: 'missing' }
+    if (found.role === 'viewer') return { kind: 'forbidden' }
+    if (row.revision !== seenRevision || (row.state !== null && isOpen(row.state)))
+      return { kind: 'queued', reply: toReply(memory, row), change: null }
+    if (row.state === 'complete' && !row.truncated) return { kind: 'finished' }
+    const { room } = found
+    const revision = room.row.revision + 1
+    const again: MessageRow = { ...row, state: 'queued', failure: null, stoppedById: null, truncated: false, finishedAt: null, revision }
+    memory.requeued.set(id, (memory.requeued.get(id) ?? 0) + 1)
+    const change = changeReply(memory, room, again, { revision })
+    return { kind: 'queued', reply: toReply(memory, again), change }
+  })
+
+function changeReply(memory: Memory, room: Room, row: MessageRow, values: Partial<conversations.ConversationRow>): conversations.Change {
+  memory.messages.set(row.id, row)
+  return changeOf(room, write(memory, room, values), [toMessage(memory, row)])
+}
+
+function toReply(memory: Memory, row: MessageRow): Reply {
+  const reply = toMessage(memory, row)
+  if (reply.kind !== 'reply') throw new Error('not a reply')
+  return reply
+}
+
+export const reachReply: typeof replies.reachReply = (db, personId, id) =>
+  transaction(db, (memory) => {
+    const row = memory.messages.get(id)
+    const found = row && reached(memory, row.conversationId, personId)
+    if (!found || row.kind !== 'reply' || !row.state) return null
+    return { conversationId: row.conversationId, state: row.state, role: found.role }
+  })
+
+export const readReply: typeof replies.readReply = (db, id) =>
+  transaction(db, (memory) => {
+    const row = memory.messages.get(id)
+    return row?.kind === 'reply' ? toReply(memory, row) : null
+  })
+
+export const openReplies: typeof replies.openReplies = (db) =>
+  transaction(db, (memory) =>
+    [...memory.messages.values()]
+      .filter(({ state }) => state !== null && isOpen(state))
+      .sort((left, right) => compare(left.conversationId, right.conversationId) || left.position - right.position)
+      .map(({ id, conversationId, parentId, text, state }) => ({ id, conversationId, parentId, text, state })),
+  )
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}

@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { LIMITS, type Message, newId, type Person } from '#contract'
+import * as conversations from '../../server/database/conversations.ts'
+import * as listing from '../../server/database/listing.ts'
+import * as messages from '../../server/database/messages.ts'
+import type { Db } from '../../server/database/open.ts'
+import * as people from '../../server/database/people.ts'
+import * as replies from '../../server/database/replies.ts'
+import { member, person } from '../../server/database/schema.ts'
+import * as sending from '../../server/database/sending.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import * as memory from './memory-records.ts'
+
+/*
+ * The records in memory that the model checker runs on, and those of the real embedded database: the same calls have to have the same answers.
+ */
+const sql = { ...conversations, ...listing, ...messages, ...people, ...replies, ...sending }
+type Records = Pick<typeof sql, Name>
+type Name = Exclude<keyof typeof memory, 'Memory' | 'memoryDb' | 'addPerson' | 'addMember' | 'toMessage'>
+
+type Place = {
+  readonly records: Records
+  readonly db: Db
+  person(kind: Person['kind'], name: string): Promise<Person>
+  join(conversationId: string, who: Person, role: 'participant' | 'viewer'): Promise<void>
+}
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await openTestDatabase('embedded')
+}, 60_000)
+afterAll(() => database?.remove())
+
+function inMemory(): Place {
+  const tables = new memory.Memory()
+  return {
+    records: memory,
+    db: memory.memoryDb({ run: async (work) => work(tables) }),
+    async person(kind, name) {
+      const made = { id: newId(), name, kind }
+      memory.addPerson(tables, made)
+      return made
+    },
+    async join(id, who, role) {
+      memory.addMember(tables, id, who.id, role)
+    },
+  }
+}
+
+function embedded(): Place {
+  const { db } = database
+  return {
+    records: sql,
+    db,
+    async person(kind, name) {
+      const made = { id: newId(), name, kind }
+      await db.insert(person).values(made)
+      return made
+    },
+    async join(conversationId, { id: personId }, role) {
+      await db.insert(member).values({ conversationId, personId, role, changed: conversations.thisTransaction })
+    },
+  }
+}
+
+/** The same steps in both places; what they say is compared, with ids and times by the order of their appearance. */
+function alike(name: string, steps: (place: Place, say: (value: unknown) => void) => Promise<void>): void {
+  test(name, async () => {
+    const said = async (place: Place) => {
+      const words: unknown[] = []
+      await steps(place, (value) => words.push(structuredClone(value)))
+      return named(words)
+    }
+    const [here, there] = [await said(inMemory()), await said(embedded())]
+    expect(here.length).toBeGreaterThan(0)
+    expect(here).toEqual(there)
+  })
+}
+
+function named(words: unknown[]): unknown[] {
+  const ids = new Map<string, string>()
+  const text = JSON.stringify(words, (key, value: unknown) => {
+    if (/(At|_at)$/.test(key) && value !== null) return 'a time'
+    // A transaction's number is the database's own.
+    if (key === 'changed' || key === 'cursor') return 'a transaction'
+    // Drivers have the columns of a row in different orders.
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
+  })
+  const id = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g
+  const list: unknown = JSON.parse(text.replace(id, (found) => ids.get(found) ?? (ids.set(found, `id ${ids.size}`), `id ${ids.size - 1}`)))
+  return Array.isArray(list) ? list : []
+}
+
+async function room({ records, db, person, join }: Place) {
+  const [ada, ben, eve] = [await person('member', 'Ada'), await person('member', 'Ben'), await person('guest', 'Eve')]
+  const id = newId()
+  await records.create(db, ada, id, {})
+  await join(id, ben, 'participant')
+  await join(id, eve, 'viewer')
+  return { id, ada, ben, eve }
+}
+
+const prompt = (conversationId: string, text = 'a question') => ({
+  id: newId(),
+  conversationId,
+  text,
+  kind: 'prompt' as const,
+  replyId: newId(),
+})
+const ended = {
+  state: 'complete',
+  text: 'an answer',
+  model: 'model-1',
+  usage: null,
+  failure: null,
+  truncated: false,
+  stoppedBy: null,
+} as const
+
+describe('the records in memory are those of the database', () => {
+  alike('creating, again, and by somebody else', async (place, say) => {
+    const { records, db } = place
+    const { ada, ben } = await room(place)
+    const id = newId()
+    const fields = { title: 'A room', instructions: 'be kind', model: 'x', answer: 'mention' as const }
+    say(await records.create(db, ada, id, fields))
+    say(await records.create(db, ada, id, { title: 'Another' }))
+    say(await records.create(db, ben, id, {}))
+  })
+
+  alike('changing fields: to others, to the same, as a viewer, as a stranger', async (place, say) => {
+    const { records, db } = place
+    const { id, ben, eve } = await room(place)
+    const stranger = await place.person('member', 'Zoe')
+    for (const who of [ben, ben, eve, stranger]) say(await records.update(db, who.id, id, { title: 'A name', model: null }))
+    say(await records.update(db, ben.id, id, { answer: 'mention', instructions: 'short' }))
+  })
+
+  alike('removing: not as a participant, as the owner, and once more', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const waiting = prompt(id)
+    await records.send(db, ben, waiting)
+    for (const who of [ben, ada, ada]) {
+      const removed = await records.remove(db, who.id, id)
+      say(
+        'members' in removed
+          ? { ...removed, members: [...removed.members].sort((left, right) => (left === ada.id ? -1 : right === ada.id ? 1 : 0)).length }
+          : removed,
+      )
+    }
+    say(await records.reach(db, id, ada.id))
+    say(await records.findQueued(db, waiting.replyId))
+    say(await records.create(db, ada, id, {}))
+    say(await records.send(db, ada, prompt(id)))
+    say((await records.current(db, id))?.conversation)
+  })
+
+  alike('reaching a room, a reply and the people', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, eve } = await room(place)
+    const stranger = await place.person('member', 'Zoe')
+    const asked = prompt(id)
+    await records.send(db, ada, asked)
+    for (const who of [ada, eve, stranger]) {
+      const found = await records.reach(db, id, who.id)
+      say(found && { role: found.role, room: records.toConversation(found.row) })
+      say(await records.reachReply(db, who.id, asked.replyId))
+      say(await records.reachReply(db, who.id, asked.id))
+    }
+    say((await records.peopleOf(db, id)).map(({ name }) => name).sort())
+    say(await records.current(db, newId()))
+  })
+
+  alike('sending: a prompt, a note, again, with a taken id, as a viewer, as a stranger, unasked, and too many', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben, eve } = await room(place)
+    const stranger = await place.person('member', 'Zoe')
+    const first = prompt(id, '  The first\nline, which becomes the title ')
+    const members = (sent: sending.Sent) =>
+      sent.kind === 'sent' && sent.change ? { ...sent, change: { ...sent.change, members: sent.change.members.length } } : sent
+    say(members(await records.send(db, ada, first)))
+    say(members(await records.send(db, ada, first)))
+    say(await records.send(db, ben, first))
+    say(await records.send(db, ben, { ...prompt(id), replyId: first.replyId }))
+    say(members(await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })))
+    const second = prompt(id, 'a second one')
+    say(members(await records.send(db, ada, second)))
+    // An id that is known, beside the reply of another prompt.
+    say(await records.send(db, ada, { ...first, replyId: second.replyId }))
+    say(await records.send(db, eve, prompt(id)))
+    say(await records.send(db, stranger, prompt(id)))
+    say(await records.send(db, ada, prompt(newId())))
+    await records.update(db, ada.id, id, { answer: 'mention' })
+    say(members(await records.send(db, ada, prompt(id, 'nobody is asked'))))
+    say(members(await records.send(db, ada, prompt(id, 'now @gemini is'))))
+    await records.update(db, ada.id, id, { answer: 'always' })
+    for (let index = 0; index < LIMITS.queuedReplies; index++) {
+      const { kind } = await records.send(db, ada, prompt(id))
+      say(kind)
+    }
+    say((await records.send(db, ada, { ...prompt(id), kind: 'note' })).kind)
+  })
+
+  alike('the life of a reply: begun, deferred, ended, and nothing of it twice', async (place, say) => {
+    const { records, db } = place
+    const { id, ada } = await room(place)
+    const asked = prompt(id)
+    const ref = { id: asked.replyId, conversationId: id }
+    const told = (change: conversations.Change | null) => change && { ...change, members: change.members.length }
+    await records.send(db, ada, asked)
+    say(await records.findQueued(db, ref.id))
+    say(told(await records.begin(db, ref)))
+    say(told(await records.begin(db, ref)))
+    say(await records.findQueued(db, ref.id))
+    say(told(await records.defer(db, ref, { failure: { code: 'rate_limited', retryAfterMs: 5 }, retryAt: new Date() })))
+    say(told(await records.finish(db, ref, { ...ended, usage: { prompt: 1, output: 2, thoughts: 0, total: 3 } }, 'Model')))
+    say(told(await records.finish(db, ref, ended, 'Model')))
+    say(told(await records.defer(db, ref, { failure: { code: 'internal' }, retryAt: new Date() })))
+    say(await records.readReply(db, ref.id))
+    say(await records.readReply(db, asked.id))
+    say(told(await records.begin(db, { id: newId(), conversationId: newId() })))
+  })
+
+  alike(
+    'going on: with the row that was seen, with an older one, of what has ended well, as a viewer, as a stranger',
+    async (place, say) => {
+      const { records, db } = place
+      const { id, ada, eve } = await room(place)
+      const stranger = await place.person('member', 'Zoe')
+      const asked = prompt(id)
+      const ref = { id: asked.replyId, conversationId: id }
+      const told = (result: replies.Requeued) =>
+        'change' in result && result.change ? { ...result, change: { ...result.change, members: result.change.members.length } } : result
+      await records.send(db, ada, asked)
+      await records.begin(db, ref)
+      await records.finish(db, ref, { ...ended, state: 'stopped', text: 'half an', stoppedBy: ada }, 'Model')
+      const stopped = await records.readReply(db, ref.id)
+      const revision = stopped?.revision ?? 0
+      say(stopped)
+      for (const who of [eve, stranger]) say(await records.requeue(db, who.id, ref.id, revision))
+      const again = told(await records.requeue(db, ada.id, ref.id, revision))
+      say(again)
+      say(told(await records.requeue(db, ada.id, ref.id, revision)))
+      // The newest row, and nothing to go on from: it waits already, and then it runs.
+      say(told(await records.requeue(db, ada.id, ref.id, 'reply' in again ? again.reply.revision : 0)))
+      await records.begin(db, ref)
+      say(told(await records.requeue(db, ada.id, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0)))
+      say(await records.findQueued(db, ref.id))
+      await records.finish(db, ref, { ...ended, text: null, truncated: true }, 'Model')
+      const cut = (await records.readReply(db, ref.id))?.revision ?? 0
+      say(told(await records.requeue(db, ada.id, ref.id, cut)))
+      await records.finish(db, ref, ended, 'Model')
+      say(await records.requeue(db, ada.id, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0))
+      say(await records.requeue(db, ada.id, asked.id, 2))
+      say(await records.requeue(db, ada.id, newId(), 2))
+    },
+  )
+
+  alike('pages of changes, of older messages, the path to a reply, and what is open', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const asked = Array.from({ length: 4 }, (_, index) => prompt(id, `question ${index}`))
+    for (const [index, one] of asked.entries()) await records.send(db, index % 2 === 0 ? ada : ben, one)
+    await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })
+    for (const one of asked.slice(0, 2)) await records.finish(db, { id: one.replyId, conversationId: id }, ended, 'Model')
+    const texts = ({ messages: rows, more }: messages.Page) => ({
+      more,
+      rows: rows.map((row: Message) => [row.kind, row.position, row.revision, row.text]),
+    })
+    for (const limit of [1, 3, 50]) for (const from of [0, 4, 99]) say(texts(await records.changedSince(db, id, from, limit)))
+    for (const limit of [1, 3, 50]) for (const before of [0, 5, 99]) say(texts(await records.before(db, id, before, limit)))
+    for (const steps of [0, 2, 99]) say(await records.path(db, asked[3]?.replyId ?? '', { steps, units: 1_000 }))
+    for (const units of [0, 12, 30]) say(await records.path(db, asked[3]?.replyId ?? '', { steps: 99, units }))
+    say((await records.openReplies(db)).filter((reply) => reply.conversationId === id))
+    say((await records.byIds(db, [asked[0]?.id ?? '', newId()])).map(({ message }) => message))
+  })
+
+  alike('pages of long texts, in both directions, and a path of characters that are two units', async (place, say) => {
+    const { records, db } = place
+    const { id, ada } = await room(place)
+    const texts = ['𠮷'.repeat(30_000), 'b'.repeat(39_999), 'c', 'd', 'e'.repeat(100_001), 'f']
+    const asked = texts.map((text) => ({ ...prompt(id, text), kind: 'note' as const }))
+    for (const one of asked) await records.send(db, ada, one)
+    const shown = ({ messages: rows, more }: messages.Page) => [more, ...rows.map((row: Message) => [row.position, row.text.length])]
+    for (const from of [0, 1, 3, 5]) say(shown(await records.changedSince(db, id, from, 10)))
+    for (const before of [99, 7, 5, 3]) say(shown(await records.before(db, id, before, 10)))
+    const last = prompt(id, '𠮷𠮷𠮷𠮷')
+    const next = prompt(id, 'and')
+    for (const one of [last, next]) await records.send(db, ada, one)
+    for (const units of [2, 3, 4, 8]) say(await records.path(db, next.id, { steps: 9, units }))
+  })
+
+  alike('a long list of rooms, page by page', async (place, say) => {
+    const { records, db } = place
+    const ada = await place.person('member', 'Ada')
+    const ids = Array.from({ length: LIMITS.listRows + 3 }, () => newId())
+    const instructions = 'x'.repeat(LIMITS.instructionsLength)
+    for (const [index, one] of ids.entries()) await records.create(db, ada, one, index < 60 ? { instructions } : {})
+    let since: string | null = null
+    for (;;) {
+      const answer: listing.Listing = await records.list(db, ada.id, since)
+      say([answer.complete, answer.more, answer.conversations.map((row) => ids.indexOf(row.id))])
+      if (!answer.more) break
+      since = answer.cursor
+    }
+  })
+
+  alike('the list of rooms: whole, since a cursor, of a room that was removed or joined meanwhile', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const [kept, removed] = [newId(), newId()]
+    for (const one of [kept, removed]) await records.create(db, ada, one, {})
+    const titles = (answer: listing.Listing) => ({
+      ...answer,
+      conversations: answer.conversations.map(({ id: of, deleted }) => [of, deleted]),
+    })
+    const first = await records.list(db, ada.id, null)
+    say(titles(first))
+    await records.remove(db, ada.id, removed)
+    await records.update(db, ada.id, kept, { title: 'changed' })
+    const second = await records.list(db, ada.id, first.cursor)
+    say(titles(second))
+    say((await records.list(db, ada.id, second.cursor)).conversations.length <= 1)
+    say(titles(await records.list(db, ada.id, null)))
+    const before = await records.list(db, ben.id, null)
+    say(titles(before))
+    await place.join(kept, ben, 'participant')
+    say(titles(await records.list(db, ben.id, before.cursor)))
+    for (const odd of ['no cursor', '9999999999999999999']) say(titles(await records.list(db, ben.id, odd)))
+    say(id)
+  })
+})
