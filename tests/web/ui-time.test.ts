@@ -49,7 +49,8 @@ for (const hostile of HOSTILE) {
     expect(markdownToHtml(hostile)).toBeString()
     new GrowingMarkdown().update(hostile)
     expect(process.cpuUsage(start).user / 1_000).toBeLessThan(MOST_MS)
-  })
+    // By the clock on the wall a busy machine takes far longer.
+  }, 60_000)
 }
 
 test('an address ends before the sentence does, whatever brackets it holds', () => {
