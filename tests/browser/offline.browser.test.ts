@@ -31,6 +31,8 @@ beforeAll(async () => {
     copyProduct(
       ['server/contract/version.ts', 'export const WIRE = 1', 'export const WIRE = 2'],
       ['server/contract/version.ts', 'export const MINIMUM_WIRE = 1', 'export const MINIMUM_WIRE = 2'],
+      // Everything but what was not sent is then asked for anew.
+      ['web/store/database.ts', 'const SCHEMA = 2', 'const SCHEMA = 3'],
     ),
   ]
   // Whoever waits for them hears of it.
@@ -254,17 +256,19 @@ test('after the session has ended, the same person finds what was not sent, and 
   await server.kill()
   await connected(page, 'offline')
   await begin(page)
-  await say(page, 'written before the door closed')
-  await prompts(page, 'pending').waitFor()
+  const written = ['written before the door closed', 'and behind it', 'and once more']
+  for (const text of written) await say(page, text)
+  await eventually(async () => (await prompts(page, 'pending').count()) === written.length)
+  const asked = emulator.requests.length
   const room = page.url()
   await context.clearCookies()
   await server.restart()
   await page.waitForURL('**/enter')
   await enterBy(page)
   await page.goto(room)
-  await prompts(page, 'sent').waitFor()
-  await reply(page, 'complete').waitFor()
-  expect(await textOf(prompts(page))).toBe('written before the door closed')
+  await eventually(async () => (await reply(page, 'complete').count()) === written.length, 20_000)
+  expect(await Promise.all((await prompts(page, 'sent').all()).map(textOf))).toEqual(written)
+  expect(emulator.requests.slice(asked).map(({ prompt }) => prompt)).toEqual(written)
 }, 60_000)
 
 test('what is kept for a start without the server is nobody’s, and leaving takes the rest', async () => {
@@ -338,14 +342,19 @@ test('a newer client waits for the reader’s word, then every tab has it, with 
     await connected(page, 'offline')
     await composer(page).fill('')
     await say(page, 'kept for the version after')
-    const message = (state: string) => prompts(page, state).filter({ hasText: 'kept for the version after' })
-    await message('pending').waitFor()
+    await say(page, 'kept behind it')
+    const message = (state: string) => prompts(page, state).filter({ hasText: 'kept ' })
+    await eventually(async () => (await message('pending').count()) === 2)
+    await composer(page).fill('and this is a draft')
+    await eventually(async () => (await storedRows(page, 'drafts')).some(({ text }) => text === 'and this is a draft'))
     await server.restart({}, required.root)
     await page.getByRole('status').getByText('needed to go on').waitFor({ timeout: 30_000 })
     await page.getByRole('button', { name: 'Reload' }).click()
     await online(page)
-    await message('sent').waitFor()
-    expect(await message('sent').count()).toBe(1)
+    await eventually(async () => (await message('sent').count()) === 2, 20_000)
+    expect(await Promise.all((await message('sent').all()).map(textOf))).toEqual(['kept for the version after', 'kept behind it'])
+    expect(await composer(page).inputValue()).toBe('and this is a draft')
+    expect(await page.evaluate(async () => (await indexedDB.databases()).map(({ version: schema }) => schema))).toEqual([30])
   } finally {
     await server.restart({})
   }

@@ -171,6 +171,28 @@ test('two tabs that both have something to send and share one outbox send everyt
   expect(await said(id)).toHaveLength(6)
 }, 60_000)
 
+test('a tab that the browser has frozen sends and shows everything as soon as it wakes', async () => {
+  const id = await createRoom(wire)
+  const page = await openRoom(await context.newPage(), server, id)
+  const session = await context.newCDPSession(page)
+  await context.setOffline(true)
+  await connected(page, 'offline')
+  await say(page, '[[chunks=2 every=1]] before the sleep')
+  await prompts(page, 'pending').waitFor()
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+  await context.setOffline(false)
+  await wire.rpc.message.send({ id: newId(), conversationId: id, text: 'meanwhile', kind: 'note', replyId: newId() })
+  // What comes first in the room shows that the tab sent nothing until it woke.
+  await session.send('Page.setWebLifecycleState', { state: 'active' })
+  await reply(page, 'complete').waitFor({ timeout: 10_000 })
+  expect(await articles(page).locator('[data-part="text"]').allTextContents()).toEqual([
+    'meanwhile',
+    '[[chunks=2 every=1]] before the sleep',
+    expect.any(String),
+  ])
+  await page.close()
+}, 60_000)
+
 test('a message that the server refuses says why, and can be sent again or given up', async () => {
   const id = await createRoom(wire)
   const page = await openRoom(await context.newPage(), server, id)
