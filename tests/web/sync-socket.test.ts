@@ -245,20 +245,6 @@ describe('the socket', () => {
     expect([socket.state, peer.opened]).toEqual(['online', 2])
   })
 
-  test('gives a try from just before the network was back less patience', async () => {
-    let accepted = 0
-    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { open: () => void accepted++, data: () => undefined } })
-    stops.push(() => silent.stop(true))
-    const clock = new FakeClock()
-    const signals = new EventTarget()
-    connect(silent.port, { clock, signals: { window: signals } })
-    await eventually(() => accepted === 1)
-    clock.advance(500)
-    signals.dispatchEvent(new Event('online'))
-    clock.advance(2_500)
-    await eventually(() => accepted === 2)
-  })
-
   test('ends for good when the server refuses the upgrade because the session is over', async () => {
     let refusals = 0
     const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response(String(++refusals), { status: 401 }) })
