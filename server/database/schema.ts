@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { boolean, customType, index, integer, pgTable, primaryKey, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import type { AnswerRule, Failure, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
+import { bigint, boolean, customType, date, index, integer, pgTable, primaryKey, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
 
 /*
  * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
@@ -34,6 +34,9 @@ export const person = pgTable(
     kind: text().$type<Person['kind']>().notNull(),
     createdAt: time().notNull().defaultNow(),
     disabledAt: time(),
+    seenAt: time(),
+    /** Tokens a day; null: as the server's budget says. */
+    dayTokens: integer(),
   },
   // Two claim links opened in the same moment must not make two owners.
   (table) => [
@@ -65,11 +68,18 @@ export const link = pgTable('link', {
   id: uuid().primaryKey(),
   /** SHA-256 of the token in the link's fragment, in hex. */
   tokenHash: text().notNull().unique('link_token'),
-  kind: text().$type<'claim'>().notNull(),
-  usesLeft: integer().notNull(),
-  expiresAt: time().notNull(),
+  kind: text().$type<Link['kind']>().notNull(),
+  /** Whose other device a `device` link signs in. */
+  personId: uuid().references(() => person.id, { onDelete: 'cascade' }),
+  conversationId: uuid().references(() => conversation.id, { onDelete: 'cascade' }),
+  role: text().$type<Role>(),
+  label: text().notNull().default(''),
+  usesLeft: integer(),
+  expiresAt: time(),
+  revokedAt: time(),
+  createdBy: uuid().references(() => person.id),
   createdAt: time().notNull().defaultNow(),
-})
+}, (table) => [index().on(table.conversationId)])
 
 export const conversation = pgTable(
   'conversation',
@@ -80,6 +90,10 @@ export const conversation = pgTable(
     model: text(),
     instructions: text().notNull().default(''),
     answer: text().$type<AnswerRule>().notNull().default('always'),
+    guestsAsk: boolean().notNull().default(true),
+    dayTokens: integer(),
+    /** Messages ever made. */
+    count: integer().notNull().default(0),
     headId: uuid(),
     /** The reply that is being written; at most one at a time. */
     runningId: uuid(),
@@ -106,6 +120,10 @@ export const member = pgTable(
       .notNull()
       .references(() => person.id, { onDelete: 'cascade' }),
     role: text().$type<Role>().notNull(),
+    /** How many of the room's messages this person has read. */
+    read: integer().notNull().default(0),
+    /** The link by which they came. */
+    viaLinkId: uuid().references(() => link.id, { onDelete: 'set null' }),
     joinedAt: time().notNull().defaultNow(),
     changed: changed().notNull(),
   },
@@ -121,7 +139,7 @@ export const message = pgTable(
       .references(() => conversation.id, { onDelete: 'cascade' }),
     parentId: uuid(),
     kind: text().$type<PersonMessage['kind'] | Reply['kind']>().notNull(),
-    /** The person who wrote it, or for a reply null. */
+    /** The person who wrote it, or who asked for the reply. */
     authorId: uuid().references(() => person.id),
     text: text().notNull(),
     position: integer().notNull(),
@@ -147,3 +165,31 @@ export const message = pgTable(
       .where(sql`${table.state} in ('queued', 'streaming')`),
   ],
 )
+
+/** What the model has cost, added up: the sums are those that the provider reported, also when rooms are gone. */
+export const usage = pgTable(
+  'usage',
+  {
+    /** UTC. */
+    day: date({ mode: 'string' }).notNull(),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id),
+    conversationId: uuid().notNull(),
+    model: text().notNull(),
+    calls: integer().notNull(),
+    prompt: bigint({ mode: 'number' }).notNull(),
+    output: bigint({ mode: 'number' }).notNull(),
+    total: bigint({ mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.day, table.personId, table.conversationId, table.model] }),
+    index().on(table.day, table.conversationId),
+  ],
+)
+
+/** What the owner has set for the whole server. */
+export const setting = pgTable('setting', {
+  key: text().$type<'budget'>().primaryKey(),
+  value: json<Budget>().notNull(),
+})
