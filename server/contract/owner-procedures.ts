@@ -28,7 +28,11 @@ export const admin = {
   setBudget: procedure(Budget, Budget),
   /** `disabled`: their sockets are closed at once and their links open nothing, until they are enabled again. */
   updatePerson: procedure(
-    strict({ id: Id, disabled: Type.Optional(Type.Boolean()), dayTokens: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 2_000_000_000 }))) }),
+    strict({
+      id: Id,
+      disabled: Type.Optional(Type.Boolean()),
+      dayTokens: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 2_000_000_000 }))),
+    }),
     nothing,
   ),
   revokeSession: procedure(strict({ id: Id }), nothing),

@@ -1,5 +1,5 @@
 import { and, asc, eq, gte, isNull, or, sql } from 'drizzle-orm'
-import { type Conversation, LIMITS } from '#contract'
+import { type Conversation, LIMITS, type Membership } from '#contract'
 import { type ConversationRow, toConversation } from './conversations.ts'
 import type { Db } from './open.ts'
 import { conversation, member } from './schema.ts'
@@ -13,7 +13,7 @@ const CURSOR = /^(p?)(\d{1,19})$/
 const lastChange = sql`greatest(${conversation.changed}, ${member.changed})`
 
 /** `complete`: it began with all rooms that live. `more`: go on from the cursor. */
-export type Listing = { conversations: Conversation[]; cursor: string; complete: boolean; more: boolean }
+export type Listing = { conversations: Conversation[]; memberships: Membership[]; cursor: string; complete: boolean; more: boolean }
 
 /**
  * The rooms of a person, those that were changed first first: all that live, or those changed since a cursor, removed ones included.
@@ -34,7 +34,7 @@ export async function list(db: Db, personId: string, since: string | null): Prom
   const cursor = number !== undefined && (page !== '' || BigInt(number) <= BigInt(now.to)) ? number : null
   const mine = eq(member.personId, personId)
   const rows = await db
-    .select({ row: conversation, changed: sql<string>`${lastChange}::text` })
+    .select({ row: conversation, role: member.role, read: member.read, changed: sql<string>`${lastChange}::text` })
     .from(member)
     .innerJoin(conversation, eq(conversation.id, member.conversationId))
     .where(
@@ -47,8 +47,10 @@ export async function list(db: Db, personId: string, since: string | null): Prom
   const fitting = fit(rows)
   const last = rows[fitting - 1]
   const more = fitting < rows.length && last !== undefined
+  const shown = rows.slice(0, fitting)
   return {
-    conversations: rows.slice(0, fitting).map(({ row }) => toConversation(row)),
+    conversations: shown.map(({ row }) => toConversation(row)),
+    memberships: shown.map(({ row, role, read }) => ({ conversationId: row.id, role, read })),
     cursor: more ? `p${last.changed}` : now.from,
     complete: cursor === null,
     more,

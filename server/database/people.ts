@@ -1,5 +1,5 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm'
-import type { Person } from '#contract'
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
+import type { Member, Person } from '#contract'
 import type { Queryable, Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
 import { link, member, person, session } from './schema.ts'
@@ -12,13 +12,21 @@ export async function findOwner(db: Queryable): Promise<Person | null> {
   return owner ? toPerson(owner) : null
 }
 
-export async function peopleOf(db: Queryable, conversationId: string): Promise<Person[]> {
+/** Who is in a room, those who came first first; whether they are here only the sockets know. */
+export async function peopleOf(db: Queryable, conversationId: string): Promise<Member[]> {
   const rows = await db
-    .select({ person })
+    .select({ person, role: member.role, read: member.read })
     .from(member)
     .innerJoin(person, eq(person.id, member.personId))
     .where(eq(member.conversationId, conversationId))
-  return rows.map((row) => toPerson(row.person))
+    .orderBy(asc(member.joinedAt), asc(person.id))
+  return rows.map(({ person: row, role, read }) => ({
+    person: toPerson(row),
+    role,
+    read,
+    here: false,
+    seenAt: row.seenAt?.getTime() ?? null,
+  }))
 }
 
 export async function findSession(db: Db, tokenHash: string): Promise<Session | null> {

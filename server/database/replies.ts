@@ -1,7 +1,7 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
 import { type Author, type Failure, isOpen, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
 import { type Change, lock, lockFor, type Queryable, write } from './conversations.ts'
-import { byIds, toReply } from './messages.ts'
+import { byIds, changedRow, toReply } from './messages.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
 
@@ -50,10 +50,10 @@ export async function begin(db: Db, reply: { id: string; conversationId: string 
       .update(message)
       .set({ state: 'streaming', revision })
       .where(and(eq(message.id, reply.id), eq(message.state, 'queued')))
-      .returning()
+      .returning(changedRow)
     if (!row) return null
     const written = await write(tx, locked, { revision, runningId: row.id })
-    return { conversation: written, messages: [toReply(row, null)], members: locked.members }
+    return { conversation: written, messages: [toReply(row, row)], members: locked.members }
   })
 }
 
@@ -71,10 +71,10 @@ export async function defer(
       .update(message)
       .set({ ...wait, revision })
       .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
-      .returning()
+      .returning(changedRow)
     if (!row) return null
     const written = await write(tx, locked, { revision })
-    return { conversation: written, messages: [toReply(row, null)], members: locked.members }
+    return { conversation: written, messages: [toReply(row, row)], members: locked.members }
   })
 }
 
@@ -101,7 +101,7 @@ export async function finish(
         revision,
       })
       .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
-      .returning()
+      .returning(changedRow)
     if (!row) return null
     const written = await write(tx, locked, {
       revision,
@@ -109,7 +109,7 @@ export async function finish(
       ...(row.text === '' ? {} : { lastName: speaker, lastText: preview(row.text, LIMITS.previewLength) }),
       updatedAt: new Date(),
     })
-    return { conversation: written, messages: [toReply(row, stoppedBy?.name ?? null)], members: locked.members }
+    return { conversation: written, messages: [toReply(row, row)], members: locked.members }
   })
 }
 
@@ -133,10 +133,10 @@ export async function requeue(db: Db, personId: string, id: string, seenRevision
       .update(message)
       .set({ state: 'queued', failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
       .where(eq(message.id, id))
-      .returning()
+      .returning(changedRow)
     if (!row) return { kind: 'missing' }
     const written = await write(tx, locked, { revision })
-    const queued = toReply(row, null)
+    const queued = toReply(row, row)
     return { kind: 'queued', reply: queued, change: { conversation: written, messages: [queued], members: locked.members } }
   })
 }

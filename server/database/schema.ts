@@ -1,5 +1,19 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, customType, date, index, integer, pgTable, primaryKey, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  customType,
+  date,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
 
 /*
@@ -64,22 +78,26 @@ export const session = pgTable(
   (table) => [index().on(table.personId)],
 )
 
-export const link = pgTable('link', {
-  id: uuid().primaryKey(),
-  /** SHA-256 of the token in the link's fragment, in hex. */
-  tokenHash: text().notNull().unique('link_token'),
-  kind: text().$type<Link['kind']>().notNull(),
-  /** Whose other device a `device` link signs in. */
-  personId: uuid().references(() => person.id, { onDelete: 'cascade' }),
-  conversationId: uuid().references(() => conversation.id, { onDelete: 'cascade' }),
-  role: text().$type<Role>(),
-  label: text().notNull().default(''),
-  usesLeft: integer(),
-  expiresAt: time(),
-  revokedAt: time(),
-  createdBy: uuid().references(() => person.id),
-  createdAt: time().notNull().defaultNow(),
-}, (table) => [index().on(table.conversationId)])
+export const link = pgTable(
+  'link',
+  {
+    id: uuid().primaryKey(),
+    /** SHA-256 of the token in the link's fragment, in hex. */
+    tokenHash: text().notNull().unique('link_token'),
+    kind: text().$type<Link['kind']>().notNull(),
+    /** Whose other device a `device` link signs in. */
+    personId: uuid().references(() => person.id, { onDelete: 'cascade' }),
+    conversationId: uuid().references(() => conversation.id, { onDelete: 'cascade' }),
+    role: text().$type<Role>(),
+    label: text().notNull().default(''),
+    usesLeft: integer(),
+    expiresAt: time(),
+    revokedAt: time(),
+    createdBy: uuid().references(() => person.id),
+    createdAt: time().notNull().defaultNow(),
+  },
+  (table) => [index().on(table.conversationId)],
+)
 
 export const conversation = pgTable(
   'conversation',

@@ -30,14 +30,14 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
       }
     }),
 
     remove: conversation.remove.handler(async ({ input: { id }, context, errors }) => {
       const { person } = context.socket.data
       const result = await changes.remove(id, async () => ({ members: [], ...(await remove(db, person.id, id)) }))
-      if (result.kind === 'forbidden') throw errors.FORBIDDEN()
+      if (result.kind === 'forbidden') throw errors.FORBIDDEN({ data: { reason: 'role' } })
       if (result.members.length > 0) replies.drop(id, person)
       return {}
     }),

@@ -18,7 +18,9 @@ export function messageProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'guest':
+          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'taken':
           throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':

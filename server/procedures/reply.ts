@@ -8,7 +8,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
       const { person } = context.socket.data
       const found = await reachReply(db, person.id, id)
       if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
-      if (found.role === 'viewer') throw errors.FORBIDDEN()
+      if (found.role === 'viewer') throw errors.FORBIDDEN({ data: { reason: 'role' } })
       if (isOpen(found.state)) await replies.stop({ id, conversationId: found.conversationId }, person)
       const reply = await readReply(db, id)
       if (!reply) throw errors.NOT_FOUND({ data: { what: 'reply' } })
@@ -30,7 +30,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'reply' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
         case 'finished':
           throw errors.CONFLICT({ data: { reason: 'reply_finished' } })
       }

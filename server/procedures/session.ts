@@ -4,6 +4,7 @@ export function sessionProcedures({ model, version }: Parts) {
   return {
     me: os.session.me.handler(({ context }) => ({
       person: context.socket.data.person,
+      sessionId: context.socket.data.sessionId,
       version,
       model: model.name,
       demo: model.demo,
