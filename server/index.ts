@@ -16,6 +16,7 @@ import { ReplyQueue } from './replies/queue.ts'
 import { lookAgain, recover } from './replies/recover.ts'
 import { createLocalBus } from './rooms/bus.ts'
 import { createChanges } from './rooms/changes.ts'
+import { Presence } from './rooms/presence.ts'
 import { createSocketHandlers } from './rooms/socket.ts'
 import { type Connection, Sockets } from './rooms/sockets.ts'
 
@@ -41,13 +42,15 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const bus = createLocalBus()
     const changes = createChanges(bus, (id) => lookAgain(db, replies, id))
     const sockets = new Sockets()
+    const presence = new Presence({ db, bus, log })
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
     const parts = { db, bus, changes, model, log, journals: openJournals(join(config.dataDir, 'journal')) }
     const replies = new ReplyQueue(parts)
     const socket = createSocketHandlers({
-      router: createRouter({ db, changes, replies, model, version }),
+      router: createRouter({ db, changes, presence, replies, model, version }),
       sockets,
+      presence,
       onError: (error) => log.error('call.failed', { reason: reason(error) }),
     })
     const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
@@ -56,6 +59,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     await forgetExpired(db)
     const waiting = await recover(parts)
     stops.push(() => replies.close(REPLY_GRACE_MS))
+    stops.push(presence.open())
 
     const server = listen(config, app, socket.handlers)
     trust.port = server.port ?? config.port

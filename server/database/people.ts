@@ -1,8 +1,8 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
-import type { Member, Person } from '#contract'
+import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import type { Person } from '#contract'
 import type { Queryable, Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
-import { link, member, person, session } from './schema.ts'
+import { link, person, session } from './schema.ts'
 
 /** Who a session belongs to. */
 export type Session = { readonly id: string; readonly person: Person; readonly seenAt: Date }
@@ -10,23 +10,6 @@ export type Session = { readonly id: string; readonly person: Person; readonly s
 export async function findOwner(db: Queryable): Promise<Person | null> {
   const [owner] = await db.select().from(person).where(eq(person.kind, 'owner')).limit(1)
   return owner ? toPerson(owner) : null
-}
-
-/** Who is in a room, those who came first first; whether they are here only the sockets know. */
-export async function peopleOf(db: Queryable, conversationId: string): Promise<Member[]> {
-  const rows = await db
-    .select({ person, role: member.role, read: member.read })
-    .from(member)
-    .innerJoin(person, eq(person.id, member.personId))
-    .where(eq(member.conversationId, conversationId))
-    .orderBy(asc(member.joinedAt), asc(person.id))
-  return rows.map(({ person: row, role, read }) => ({
-    person: toPerson(row),
-    role,
-    read,
-    here: false,
-    seenAt: row.seenAt?.getTime() ?? null,
-  }))
 }
 
 export async function findSession(db: Db, tokenHash: string): Promise<Session | null> {

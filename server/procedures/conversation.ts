@@ -2,11 +2,10 @@ import { label, LIMITS, storable } from '#contract'
 import { create, type Fields, reach, remove, toConversation, update } from '../database/conversations.ts'
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
-import { peopleOf } from '../database/people.ts'
 import { joinRoom, leaveRoom } from '../rooms/sockets.ts'
 import { os, type Parts } from './router.ts'
 
-export function conversationProcedures({ db, changes, replies }: Parts) {
+export function conversationProcedures({ db, changes, presence, replies }: Parts) {
   const { conversation } = os
   return {
     list: conversation.list.handler(({ input, context }) => list(db, context.socket.data.person.id, input.since ?? null)),
@@ -56,7 +55,7 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
         leaveRoom(socket, id)
         throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       }
-      const people = await peopleOf(db, id)
+      const people = await presence.people(id)
       return { ...changed, people, live }
     }),
 

@@ -1,5 +1,6 @@
 import { conversationProcedures } from './conversation.ts'
 import { messageProcedures } from './message.ts'
+import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
 import { os, type Parts } from './router.ts'
 import { sessionProcedures } from './session.ts'
@@ -11,5 +12,6 @@ export function createRouter(parts: Parts) {
     conversation: conversationProcedures(parts),
     message: messageProcedures(parts),
     reply: replyProcedures(parts),
+    presence: presenceProcedures(parts),
   })
 }

@@ -2,7 +2,7 @@ import { LIMITS, storable } from '#contract'
 import { send } from '../database/sending.ts'
 import { os, type Parts } from './router.ts'
 
-export function messageProcedures({ db, changes, replies }: Parts) {
+export function messageProcedures({ db, changes, presence, replies }: Parts) {
   return {
     send: os.message.send.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
@@ -14,6 +14,7 @@ export function messageProcedures({ db, changes, replies }: Parts) {
         case 'sent':
           // A reply that an earlier call stored may still be waiting, if the server ended in between; adding it twice is adding it once.
           if (result.reply?.state === 'queued') replies.add(result.reply)
+          if (result.change) presence.wrote(person, result.change.conversation)
           return { message: result.message, reply: result.reply }
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })

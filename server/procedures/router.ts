@@ -5,6 +5,7 @@ import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state
 import type { Model } from '../replies/model.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
+import type { Presence } from '../rooms/presence.ts'
 import type { CallContext } from '../rooms/sockets.ts'
 
 /** What the procedures work with. */
@@ -12,6 +13,7 @@ export type Parts = {
   readonly db: Db
   readonly changes: Changes
   readonly replies: ReplyQueue
+  readonly presence: Presence
   readonly model: Model
   readonly version: string
 }

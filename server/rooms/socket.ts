@@ -3,6 +3,7 @@ import type { WebSocketHandler } from 'bun'
 import { CLOSE, HEARTBEAT, LIMITS, MINIMUM_WIRE } from '#contract'
 import { Flow } from './flow.ts'
 import { Peers } from './peers.ts'
+import type { Presence } from './presence.ts'
 import type { CallContext, Connection, Sockets } from './sockets.ts'
 
 /** More than the largest answer: a page of long messages and a long running reply. */
@@ -17,9 +18,10 @@ export function createSocketHandlers(options: {
   // oxlint-disable-next-line typescript/no-explicit-any -- oRPC's router type cannot be spelled without it
   router: Router<any, CallContext>
   sockets: Sockets
+  presence: Pick<Presence, 'heard' | 'gone'>
   onError: (error: unknown) => void
 }): { handlers: WebSocketHandler<Connection>; inFlight: () => number } {
-  const { sockets } = options
+  const { sockets, presence } = options
   const peers = new Peers(options.router, options.onError)
   const flow = new Flow()
   const handlers: WebSocketHandler<Connection> = {
@@ -38,6 +40,7 @@ export function createSocketHandlers(options: {
     },
     message(socket, frame) {
       const verdict = flow.take(socket, frame)
+      presence.heard(socket)
       if (verdict.kind === 'too many') socket.close(CLOSE.tooMany, 'too many calls')
       else if (frame === HEARTBEAT.ping) socket.send(HEARTBEAT.pong)
       else peers.message(socket, frame, { socket, retryAfterMs: verdict.kind === 'refused' ? verdict.retryAfterMs : null })
@@ -47,6 +50,7 @@ export function createSocketHandlers(options: {
     },
     close(socket) {
       sockets.remove(socket)
+      presence.gone(socket)
       peers.close(socket)
     },
   }
