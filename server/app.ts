@@ -4,13 +4,16 @@ import { createAttempts } from './access/attempts.ts'
 import { sessionCookie } from './access/cookies.ts'
 import { enter } from './access/enter.ts'
 import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
-import { signOut, whoIs } from './access/sessions.ts'
+import { createSessions, TooManyStrangers } from './access/sessions.ts'
+import { inTime } from './database/in-time.ts'
 import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
+import { isUnavailable } from './database/sql-state.ts'
 import { type Log, reason } from './log.ts'
 import type { Assets } from './pages/assets.ts'
 import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
 import { secured } from './pages/headers.ts'
+import { AWAY, CROWDED, FAILED, NO_PAGE } from './pages/notices.ts'
 import type { Model } from './replies/model.ts'
 import type { Connection, Sockets } from './rooms/sockets.ts'
 
@@ -27,93 +30,125 @@ export type AppParts = {
 
 const ENTER_ATTEMPTS = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 const ENTER_BYTES = 4_096
+/** A person who waits for a page shall soon hear what is the matter. */
+const LOOK_MS = 5_000
+const AGAIN_S = 5
+const STRANGER_S = 60
 
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
   const { assets, database, log, model, sockets, trust, version } = parts
   const { db } = database
   const mayTry = createAttempts(ENTER_ATTEMPTS)
+  const sessions = createSessions(db)
   // There will always be one once there is: strangers at the door need not reach the database.
   let owner = false
 
-  return (
-    new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
-      .onError(({ code, error, request }) => {
-        if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
-        log.error('http.failed', { path: new URL(request.url).pathname, reason: reason(error) })
-        return answer(request, message(FAILED, 500))
-      })
-      .get('/healthz', async ({ request }) => {
-        const ok = await database.alive()
-        return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
-      })
-      .get('/rpc', async ({ request, server }) => {
-        if (!isSameOrigin(request, trust()))
-          return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
-        const session = await whoIs(db, request, trust())
-        if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
-        const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-        const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
-        // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
-        const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
-        if (server?.upgrade(request, { data, headers })) return undefined
-        return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
-      })
-      .post(
-        '/auth/enter',
-        async ({ request, server }) => {
-          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-          if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust())))
-            return answer(request, refusal('too_many', 429))
-          const input = await readInput(request)
-          if (!input) return answer(request, refusal('bad_request', 400))
-          const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
-          switch (result.kind) {
-            case 'entered':
-              return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
-            case 'refused':
-              return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
-          }
-        },
-        { parse: 'none' },
-      )
-      .post(
-        '/auth/leave',
-        async ({ request }) => {
-          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-          const session = await whoIs(db, request, trust())
-          if (session) {
-            await signOut(db, session)
-            sockets.closeSession(session.id)
-          }
-          return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
-        },
-        { parse: 'none' },
-      )
-      .get('/enter', async ({ request }) => {
-        owner ||= (await findOwner(db)) !== null
-        return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
-      })
-      // Without a session, for it holds nothing of anybody's: a browser keeps it and opens it when this server cannot be reached.
-      .get('/shell', ({ request }) => answer(request, page(shellDocument({ assets: assets.page('index.ts') }))))
-      .get('/', ({ request }) => room(request))
-      .get('/c/:id', ({ request, params }) => {
-        return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
-      })
-      .get('/*', ({ request }) => {
-        const found = assets.respond(request, new URL(request.url).pathname)
-        return answer(request, found ?? message(NO_PAGE, 404))
-      })
-  )
+  const app = new Elysia({ serve: { reusePort: false, maxRequestBodySize: 1024 * 1024 } })
+    .onError(({ code, error, request }) => {
+      if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
+      const { pathname: path } = new URL(request.url)
+      if (isUnavailable(error)) {
+        log.warn('http.unavailable', { path, reason: reason(error) })
+        return answer(request, later(path, { status: 503, error: 'unavailable', words: AWAY, afterS: AGAIN_S }))
+      }
+      if (error instanceof TooManyStrangers)
+        return answer(request, later(path, { status: 429, error: 'too_many', words: CROWDED, afterS: STRANGER_S }))
+      log.error('http.failed', { path, reason: reason(error) })
+      return answer(request, message(FAILED, 500))
+    })
+    .get('/healthz', async ({ request }) => {
+      const ok = await database.alive()
+      return answer(request, Response.json({ ok, version }, { status: ok ? 200 : 503 }))
+    })
+    .get('/rpc', async ({ request, server }) => {
+      if (!isSameOrigin(request, trust()))
+        return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
+      const session = await who(request)
+      if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
+      const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
+      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Map() }
+      // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
+      const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
+      if (server?.upgrade(request, { data, headers })) return undefined
+      return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+    })
+    .post(
+      '/auth/enter',
+      async ({ request }) => {
+        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+        if (!mayTry(addressOfPeer(request))) return answer(request, refusal('too_many', 429))
+        const input = await readInput(request)
+        if (!input) return answer(request, refusal('bad_request', 400))
+        const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
+        switch (result.kind) {
+          case 'entered':
+            sessions.welcome(result.token)
+            return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
+          case 'refused':
+            return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
+        }
+      },
+      { parse: 'none' },
+    )
+    .post(
+      '/auth/leave',
+      async ({ request }) => {
+        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+        const session = await who(request)
+        if (session) {
+          await inTime(sessions.signOut(session), LOOK_MS)
+          sockets.closeSession(session.id)
+        }
+        return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
+      },
+      { parse: 'none' },
+    )
+    .get('/enter', async ({ request }) => {
+      owner ||= (await inTime(findOwner(db), LOOK_MS)) !== null
+      return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
+    })
+    // Without a session, for it holds nothing of anybody's: a browser keeps it and opens it when this server cannot be reached.
+    .get('/shell', ({ request }) => answer(request, page(shellDocument({ assets: assets.page('index.ts') }))))
+    .get('/', ({ request }) => room(request))
+    .get('/c/:id', ({ request, params }) => {
+      return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
+    })
+    .get('/*', ({ request }) => {
+      const found = assets.respond(request, new URL(request.url).pathname)
+      return answer(request, found ?? message(NO_PAGE, 404))
+    })
+  return app
 
   /** The app, for a person with a session; its islands find out which room by the address. */
   async function room(request: Request): Promise<Response> {
-    const session = await whoIs(db, request, trust())
+    const session = await who(request)
     if (!session) return answer(request, new Response(null, { status: 303, headers: { location: '/enter' } }))
     const { person } = session
     const response = page(appDocument({ assets: assets.page('index.ts'), person, model: model.name, demo: model.demo }))
     if (session.renewed) response.headers.set('set-cookie', session.renewed)
     return answer(request, response)
+  }
+
+  function addressOfPeer(request: Request): string {
+    return addressOf(request, app.server?.requestIP(request)?.address ?? null, trust())
+  }
+
+  function who(request: Request) {
+    return inTime(sessions.whoIs(request, trust(), addressOfPeer(request)), LOOK_MS)
+  }
+
+  function later(
+    path: string,
+    why: { status: number; error: string; words: { title: string; sentence: string }; afterS: number },
+  ): Response {
+    const { status, error, words, afterS } = why
+    const link = { href: path, words: 'Try again' }
+    const response = path.startsWith('/auth/') ? refusal(error, status) : message({ ...words, link }, status)
+    response.headers.set('retry-after', String(afterS))
+    // What browsers know instead: the page comes by itself as soon as it can.
+    response.headers.set('refresh', String(afterS))
+    return response
   }
 
   function message(words: Omit<Parameters<typeof messageDocument>[0], 'styles'>, status: number): Response {
@@ -123,17 +158,6 @@ export function createApp(parts: AppParts) {
   function answer(request: Request, response: Response): Response {
     return secured(response, isSecure(request, trust()))
   }
-}
-
-const NO_PAGE = {
-  title: 'There is no such page',
-  sentence: 'The address leads nowhere here.',
-  link: { href: '/', words: 'Go to your conversations' },
-}
-const FAILED = {
-  title: 'Something went wrong',
-  sentence: 'The server could not make this page. Try again in a moment.',
-  link: { href: '/', words: 'Try again' },
 }
 
 function page(html: string, status = 200): Response {

@@ -9,6 +9,8 @@ import { endAll, type Outcome, runFile } from './support/suite.ts'
  */
 const ROOT = join(import.meta.dirname, '..')
 const AT_ONCE = 2
+/** Beside those with a browser. Most others of the flows wait for starts, timeouts and restarts, and may as well do so together. */
+const WHOLE_MACHINE = /^tests\/(model\/|flows\/(limits|start|wire)\.)/
 const FILE_MS = 4 * 60_000
 const ALONE_MS = 7 * 60_000
 const TOTAL_MS = 19 * 60_000
@@ -29,7 +31,7 @@ const files = [...new Bun.Glob('tests/**/*.test.ts').scanSync('.')]
   .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
   .sort()
 const browser = files.filter((file) => file.endsWith('.browser.test.ts'))
-const alone = files.filter((file) => file.endsWith('.browser.test.ts') || /^tests\/(flows|model)\//.test(file))
+const alone = files.filter((file) => browser.includes(file) || WHOLE_MACHINE.test(file))
 const together = files.filter((file) => !alone.includes(file))
 
 if (files.length === 0) refuse(`No test file matches ${filters.join(' ')}.`)
@@ -37,7 +39,7 @@ if (!(await buildClient())) refuse('The client could not be built.')
 
 // An installation takes a minute, and the first tests need no browser.
 const chromium = browser.length > 0 ? ensureChromium().catch((error: unknown) => new Error(messageOf(error))) : Promise.resolve('')
-await lanes(together, AT_ONCE, (file) => run(file, FILE_MS))
+await lanes(together, AT_ONCE, (file) => run(file, file.startsWith('tests/flows/') ? ALONE_MS : FILE_MS))
 const path = await chromium
 if (path instanceof Error) console.log(path.message)
 await lanes(alone, 1, (file) => {

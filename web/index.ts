@@ -9,7 +9,6 @@ import { newConversation } from './store/commands.ts'
 import { conversations } from './store/queries.ts'
 import { openStore, type Store } from './store/store.ts'
 import { start } from './sync/engine.ts'
-import { browserLeisure } from './sync/leisure.ts'
 import { Socket } from './sync/socket.ts'
 import type { Updates } from './updates.ts'
 
@@ -32,7 +31,7 @@ function open(person: string): void {
     transport: (clock) => new Socket({ clock, url: () => `${location.origin.replace(/^http/, 'ws')}/rpc?wire=${WIRE}`, hasSession }),
     route: { current: currentConversation, onChange: onRouteChange },
     hasNetwork: () => navigator.onLine,
-    leisure: browserLeisure,
+    leisure: async () => (await import('./sync/leisure.ts')).browserLeisure,
     onSignedOut: () => location.assign('/enter'),
     onOtherPerson: () => location.assign('/'),
     onReplaced: () => void updates.then((watching) => (watching ? watching.reload() : location.reload())),

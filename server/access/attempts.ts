@@ -1,11 +1,13 @@
+export type Attempts = (key: string, count?: 1 | -1) => boolean
+
 /**
  * Counts attempts by key in fixed windows and says whether one more is allowed. At most `maxKeys` keys are remembered; beyond
- * that the oldest windows are forgotten first.
+ * that the oldest windows are forgotten first. One that has turned out well is given back by a `count` of -1.
  */
-export function createAttempts(options: { max: number; windowMs: number; maxKeys: number; now?: () => number }): (key: string) => boolean {
+export function createAttempts(options: { max: number; windowMs: number; maxKeys: number; now?: () => number }): Attempts {
   const { max, windowMs, maxKeys, now = Date.now } = options
   const windows = new Map<string, { from: number; count: number }>()
-  return (key) => {
+  return (key, count = 1) => {
     const at = now()
     let window = windows.get(key)
     if (!window || at - window.from >= windowMs) {
@@ -17,7 +19,7 @@ export function createAttempts(options: { max: number; windowMs: number; maxKeys
         windows.delete(oldest)
       }
     }
-    window.count++
+    window.count = Math.max(0, window.count + count)
     return window.count <= max
   }
 }

@@ -1,4 +1,5 @@
 import { label, LIMITS, newId } from '#contract'
+import { inTime } from '../database/in-time.ts'
 import type { Db } from '../database/open.ts'
 import { addLink, addPerson, findOwner, openSession, spendLink } from '../database/people.ts'
 import { sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
@@ -6,6 +7,8 @@ import { SESSION_MS } from './cookies.ts'
 import { hashToken, isToken, newToken } from './tokens.ts'
 
 const CLAIM_MS = 60 * 60 * 1000
+/** The first look. A database that is away is found out by it, before the link is touched. */
+const LOOK_MS = 5_000
 const USER_AGENT_LENGTH = 200
 
 export type EnterRefusal = 'link_spent' | 'name_needed' | 'bad_request'
@@ -29,7 +32,7 @@ export async function enter(
   if (!isToken(token)) return { kind: 'refused', why: 'link_spent' }
   if (input.name !== undefined && typeof input.name !== 'string') return { kind: 'refused', why: 'bad_request' }
   const name = label(input.name ?? '', LIMITS.nameLength)
-  const owner = await findOwner(db)
+  const owner = await inTime(findOwner(db), LOOK_MS)
   if (!owner && name === '') return { kind: 'refused', why: 'name_needed' }
   const secret = newToken()
   const claim = () =>

@@ -1,23 +1,76 @@
 import { closeSession, extendSession, findSession, type Session } from '../database/people.ts'
 import type { Db } from '../database/open.ts'
+import { createAttempts } from './attempts.ts'
 import { readSessionCookie, SESSION_MS, sessionCookie } from './cookies.ts'
 import type { Trust } from './requests.ts'
 import { hashToken } from './tokens.ts'
 
 /** A session in use is renewed this often, cookie and row together. */
 const RENEW_MS = 24 * 60 * 60 * 1000
+/** Cookies that nobody has, by the address that they come from. */
+const STRANGERS = { max: 100, windowMs: 60_000, maxKeys: 10_000 }
+const MAX_KNOWN = 10_000
 
-/** Who sends a request; null for nobody known. `renewed` is a Set-Cookie value when the session was just extended. */
-export async function whoIs(db: Db, request: Request, trust: Trust): Promise<(Session & { renewed: string | null }) | null> {
-  const token = readSessionCookie(request, trust)
-  if (token === null) return null
-  const session = await findSession(db, hashToken(token))
-  if (!session) return null
-  if (Date.now() - session.seenAt.getTime() < RENEW_MS) return { ...session, renewed: null }
-  await extendSession(db, session.id, new Date(Date.now() + SESSION_MS))
-  return { ...session, renewed: sessionCookie(request, trust, token) }
+export type Known = Session & { readonly renewed: string | null }
+
+/** Thrown when an address has come with too many cookies that nobody has: nothing was looked at. */
+export class TooManyStrangers extends Error {
+  override readonly name = 'TooManyStrangers'
 }
 
-export async function signOut(db: Db, session: Session): Promise<void> {
-  await closeSession(db, session.id)
+/** Who sends a request, and how often may strangers ask. */
+export function createSessions(db: Db) {
+  const mayAsk = createAttempts(STRANGERS)
+  // These are looked up, too, but not counted: a stranger behind the same address must not keep them out.
+  const known = new Set<string>()
+  /** Tabs that come back together with one cookie are one question. */
+  const asked = new Map<string, Promise<Session | null>>()
+
+  function know(hash: string): void {
+    known.delete(hash)
+    known.add(hash)
+    for (const oldest of known) {
+      if (known.size <= MAX_KNOWN) break
+      known.delete(oldest)
+    }
+  }
+
+  async function ask(hash: string, address: string): Promise<Session | null> {
+    if (!mayAsk(address)) throw new TooManyStrangers()
+    let stranger = false
+    try {
+      const session = await findSession(db, hash)
+      stranger = session === null
+      if (session) know(hash)
+      return session
+    } finally {
+      if (!stranger) mayAsk(address, -1)
+    }
+  }
+
+  function find(hash: string, address: string): Promise<Session | null> {
+    if (known.has(hash)) return findSession(db, hash)
+    let answer = asked.get(hash)
+    if (!answer) asked.set(hash, (answer = ask(hash, address).finally(() => asked.delete(hash))))
+    return answer
+  }
+
+  return {
+    /**
+     * Who sends a request; null for nobody known. `address` is whom to count it to; `renewed` is a Set-Cookie value when the session was just
+     * extended. Throws TooManyStrangers.
+     */
+    async whoIs(request: Request, trust: Trust, address: string): Promise<Known | null> {
+      const token = readSessionCookie(request, trust)
+      if (token === null) return null
+      const session = await find(hashToken(token), address)
+      if (!session) return null
+      if (Date.now() - session.seenAt.getTime() < RENEW_MS) return { ...session, renewed: null }
+      await extendSession(db, session.id, new Date(Date.now() + SESSION_MS))
+      return { ...session, renewed: sessionCookie(request, trust, token) }
+    },
+    /** The bearer of a token that was just made is no stranger. */
+    welcome: (token: string): void => know(hashToken(token)),
+    signOut: (session: Session): Promise<void> => closeSession(db, session.id),
+  }
 }

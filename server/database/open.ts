@@ -5,6 +5,7 @@ import { StartError } from '../config.ts'
 import type { Log } from '../log.ts'
 import { type Db, type Door, rows } from './door.ts'
 import { openEmbedded } from './embedded.ts'
+import { inTime } from './in-time.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { migrate } from './migrate.ts'
 import { isNeon, openNeon } from './neon.ts'
@@ -54,10 +55,12 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
       throw startFailure(error, options.url)
     }
     let closing: Promise<void> | undefined
+    let looking: Promise<boolean> | undefined
     return {
       db: door.db,
       kind,
-      alive: () => isAlive(door.db),
+      // Whoever asks while somebody else's question is out shares its answer: anybody may ask, as often as they like.
+      alive: () => (looking ??= isAlive(door.db).finally(() => (looking = undefined))),
       close: () => (closing ??= door.close().finally(() => lock.release())),
     }
   } catch (error) {
@@ -85,11 +88,10 @@ export async function lockDirectory(dataDir: string): Promise<Lock | null> {
 }
 
 async function isAlive(db: Db): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), ALIVE_MS)
-  const answer = rows(db, sql`select current_setting('transaction_read_only') as read_only`).then(
-    ([row]) => row?.read_only === 'off',
-    () => false,
-  )
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
+  try {
+    const [row] = await inTime(rows(db, sql`select current_setting('transaction_read_only') as read_only`), ALIVE_MS)
+    return row?.read_only === 'off'
+  } catch {
+    return false
+  }
 }

@@ -1,17 +1,6 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
-import {
-  type Author,
-  type Failure,
-  isOpen,
-  LIMITS,
-  type Person,
-  preview,
-  type Reply,
-  type ReplyState,
-  type Role,
-  type Usage,
-} from '#contract'
-import { type Change, lock, lockFor, type Queryable, write } from './conversations.ts'
+import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
+import { type Change, lock, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
@@ -42,6 +31,7 @@ export async function findQueued(db: Queryable, id: string) {
       text: message.text,
       model: conversation.model,
       instructions: conversation.instructions,
+      retryAt: message.retryAt,
       deletedAt: conversation.deletedAt,
     })
     .from(message)
@@ -88,6 +78,21 @@ export async function defer(
   })
 }
 
+/** Puts a reply that the model has only refused so far back into the queue, with what is known of when it may be asked again. */
+export async function putBack(db: Db, reply: { id: string; conversationId: string }): Promise<void> {
+  await db.transaction(async (tx) => {
+    const locked = await lock(tx, reply.conversationId)
+    if (!locked) return
+    const revision = locked.row.revision + 1
+    const [row] = await tx
+      .update(message)
+      .set({ state: 'queued', revision })
+      .where(and(eq(message.id, reply.id), eq(message.state, 'streaming')))
+      .returning({ id: message.id })
+    if (row) await write(tx, locked, { revision, runningId: locked.row.runningId === row.id ? null : locked.row.runningId })
+  })
+}
+
 /** Writes how a reply ended, and what it has cost whoever asked for it; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
 export async function finish(
   db: Db,
@@ -129,35 +134,6 @@ export async function finish(
       updatedAt: new Date(),
     })
     return { conversation: written, messages: [toReply(row, row)], members: locked.members }
-  })
-}
-
-export type Requeued =
-  /** `change` is null when the row is newer than the one that the person saw: nothing is asked again. */
-  | { readonly kind: 'queued'; readonly reply: Reply; readonly change: Change | null }
-  | { readonly kind: 'missing' | 'forbidden' | 'guest' | 'finished' }
-
-/** Puts a reply that did not end well back into the queue, with its text kept: from now on it is `by` who asks for it. */
-export async function requeue(db: Db, by: Person, id: string, seenRevision: number): Promise<Requeued> {
-  return db.transaction(async (tx) => {
-    const reply = await reachReply(tx, by.id, id)
-    const locked = reply && (await lockFor(tx, reply.conversationId, by.id))
-    const [found] = locked ? await byIds(tx, [id]) : []
-    if (!locked || found?.message.kind !== 'reply' || found.message.deleted) return { kind: 'missing' }
-    if (locked.role === 'viewer') return { kind: 'forbidden' }
-    if (by.kind === 'guest' && !locked.row.guestsAsk) return { kind: 'guest' }
-    if (found.row.revision !== seenRevision || isOpen(found.message.state)) return { kind: 'queued', reply: found.message, change: null }
-    if (found.row.state === 'complete' && !found.row.truncated) return { kind: 'finished' }
-    const revision = locked.row.revision + 1
-    const [row] = await tx
-      .update(message)
-      .set({ state: 'queued', authorId: by.id, failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
-      .where(eq(message.id, id))
-      .returning(changedRow)
-    if (!row) return { kind: 'missing' }
-    const written = await write(tx, locked, { revision })
-    const queued = toReply(row, row)
-    return { kind: 'queued', reply: queued, change: { conversation: written, messages: [queued], members: locked.members } }
   })
 }
 

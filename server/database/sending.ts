@@ -142,6 +142,8 @@ async function whyNot(db: Db, by: Person, input: Sending): Promise<Sent | null> 
     if (locked.role === 'viewer') return { kind: 'forbidden' }
     const found = await byIds(tx, [input.id, input.replyId])
     if (found.length === 0) {
+      // Its own reply would have been in its way, however often it is tried.
+      if (input.id === input.replyId) return { kind: 'taken' }
       if (by.kind === 'guest' && !locked.row.guestsAsk && asks(input, locked.row.answer)) return { kind: 'guest' }
       return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
     }

@@ -47,8 +47,9 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
       // Membership first, so that a stranger's socket is never subscribed. Then, in one step, the topic and the live texts: every delta after
       // these texts reaches the socket as a frame, also when the reply ends before its row is read. Then the rows: a change that commits after
       // they are read is a frame, too.
-      if (!(await reach(db, id, person.id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
-      if (!joinRoom(socket, id)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
+      const reached = await reach(db, id, person.id)
+      if (!reached) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      if (!joinRoom(socket, id, reached.role)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
       const live = replies.texts(id)
       const changed = await read(id, person.id, since, limit)
       if (!changed) {

@@ -1,15 +1,23 @@
 import { isOpen } from '#contract'
-import { reachReply, readReply, requeue } from '../database/replies.ts'
+import { reachReply, readReply } from '../database/replies.ts'
+import { requeue } from '../database/resuming.ts'
 import { os, type Parts } from './router.ts'
 
 export function replyProcedures({ db, changes, replies }: Parts) {
   return {
     stop: os.reply.stop.handler(async ({ input: { id }, context, errors }) => {
-      const { person } = context.socket.data
-      const found = await reachReply(db, person.id, id)
-      if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
-      if (found.role === 'viewer') throw errors.FORBIDDEN({ data: { reason: 'role' } })
-      if (isOpen(found.state)) await replies.stop({ id, conversationId: found.conversationId }, person)
+      const { person, rooms } = context.socket.data
+      // In a room that this socket has joined it ends at once, whether the database answers or not. When that cannot be written in time, the
+      // call is UNAVAILABLE and the reply has ended all the same: its journal says who did it, and the next call finds it so.
+      const running = replies.find(id)
+      const role = running && rooms.get(running.conversationId)
+      if (running && role && role !== 'viewer') await replies.stop(running, person)
+      else {
+        const found = await reachReply(db, person.id, id)
+        if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
+        if (found.role === 'viewer') throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        if (isOpen(found.state)) await replies.stop({ id, conversationId: found.conversationId }, person)
+      }
       const reply = await readReply(db, id)
       if (!reply) throw errors.NOT_FOUND({ data: { what: 'reply' } })
       return reply

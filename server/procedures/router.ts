@@ -1,5 +1,6 @@
 import { implement, ORPCError } from '@orpc/server'
 import { contract } from '#contract/procedures'
+import { inTime } from '../database/in-time.ts'
 import type { Database, Db } from '../database/open.ts'
 import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
 import type { Model } from '../replies/model.ts'
@@ -36,22 +37,13 @@ export const os = implement(contract)
   .$context<CallContext>()
   .use(async ({ next, context: { retryAfterMs } }) => {
     if (retryAfterMs !== null) throw new ORPCError('RATE_LIMITED', { defined: true, status: 429, data: { retryAfterMs } })
-    const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => late.reject(new Late()), CALL_MS)
     try {
-      return await Promise.race([next(), late.promise])
+      return await inTime(next(), CALL_MS)
     } catch (error) {
-      if (error instanceof Late || isUnavailable(error))
-        throw new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' }, cause: error })
+      if (isUnavailable(error)) throw new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' }, cause: error })
       if (sqlState(error) === UNIQUE_VIOLATION) {
         throw new ORPCError('CONFLICT', { defined: true, status: 409, data: { reason: 'id_taken' }, cause: error })
       }
       throw error
-    } finally {
-      clearTimeout(timer)
     }
   })
-
-class Late extends Error {
-  override readonly name = 'Late'
-}

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Outcome } from '../database/replies.ts'
 
@@ -7,25 +7,33 @@ import type { Outcome } from '../database/replies.ts'
  * server can restore exactly what was seen: a plain write() is in the kernel's page cache when it returns. Making the file is also the
  * claim to ask the model: it is made before the call, and a reply that has one is never asked for again after a restart.
  *
- * Lines are JSON: a header, one string for each chunk, and at the end how the reply ended. A torn last line is left out.
+ * Only a model that has refused before its first word may be asked again: while that is waited for, the claim is given up.
+ *
+ * Lines are JSON: a header, one string for each chunk, `{"asked":…}` where the claim is given up or taken again, and at the end how the reply
+ * ended. A torn last line is left out.
  */
 export type Header = {
   readonly id: string
   readonly conversationId: string
-  /** Length of the text that was kept from earlier runs. */ readonly kept: number
+  /** Length of the text that was kept from earlier runs; null: all of it, for the reply ends without being asked for. */
+  readonly kept: number | null
 }
 
 export type Ending = Omit<Outcome, 'text'>
 
+type Claim = { readonly asked: boolean }
+
 export interface Journal {
   append(text: string): void
+  /** False from a refusal of the model until it is asked again: should the server end in between, the next one may ask. */
+  asked: boolean
   end(ending: Ending): void
   /** Forgets the reply: its row says everything now. */
   remove(): void
 }
 
 /** What a server that ended found no time to write to the database. */
-export type LeftBehind = Header & { readonly text: string; readonly ending: Ending | null; remove(): void }
+export type LeftBehind = Header & { readonly text: string; readonly asked: boolean; readonly ending: Ending | null; remove(): void }
 
 export interface Journals {
   /** Throws when the reply has a journal already, or when the disk refuses. */
@@ -40,8 +48,12 @@ export function openJournals(directory: string): Journals {
   return {
     create(header) {
       const path = join(directory, header.id + SUFFIX)
-      const file = openSync(path, 'wx', 0o600)
-      const line = (value: unknown) => writeAll(file, JSON.stringify(value) + '\n')
+      const file = openSync(path, 'ax', 0o600)
+      let size = 0
+      let asked = true
+      const line = (value: string | Header | Claim | Ending) => {
+        size = writeAll(file, size, JSON.stringify(value) + '\n')
+      }
       const forget = () => {
         closeSync(file)
         unlinkSync(path)
@@ -55,6 +67,13 @@ export function openJournals(directory: string): Journals {
       }
       return {
         append: (text) => line(text),
+        get asked() {
+          return asked
+        },
+        set asked(now) {
+          line({ asked: now })
+          asked = now
+        },
         end: (ending) => line(ending),
         remove: forget,
       }
@@ -68,10 +87,16 @@ export function openJournals(directory: string): Journals {
   }
 }
 
-// A full disk may take a part of a line; the rest of it throws here rather than being shown without having been kept.
-function writeAll(file: number, line: string): void {
+/** Returns the new size. A full disk may take a part of a line: that part is taken away again, or it would spoil the next one. */
+function writeAll(file: number, size: number, line: string): number {
   const bytes = Buffer.from(line)
-  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done)
+  try {
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done)
+  } catch (error) {
+    ftruncateSync(file, size)
+    throw error
+  }
+  return size + bytes.length
 }
 
 function read(path: string): LeftBehind | null {
@@ -84,13 +109,15 @@ function read(path: string): LeftBehind | null {
     return null
   }
   let text = ''
+  let asked = true
   let ending: Ending | null = null
   for (const line of rest) {
-    const value = parse<string | Ending>(line)
+    const value = parse<string | Claim | Ending>(line)
     if (typeof value === 'string') text += value
+    else if (value && 'asked' in value) asked = value.asked
     else if (value) ending = value
   }
-  return { ...header, text, ending, remove }
+  return { ...header, text, asked, ending, remove }
 }
 
 // Only this file's own lines are parsed with it.

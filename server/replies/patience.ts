@@ -37,18 +37,27 @@ export function waitAfter(failure: Failure, refusals: number): number | null {
   }
 }
 
+export type Waiting = {
+  /** The model has refused, and why; it is asked again then. */
+  onRefused(failure: Failure, retryAt: Date): void
+  /** The wait is over. What this throws ends the run: the model is not asked. */
+  onAgain(): void
+  /** An earlier server was refused: not asked before that. */
+  readonly notBefore: Date | null
+  readonly random?: () => number
+}
+
 /**
- * The model, asked again when it refuses before its first word: one call at a time, each begun only after the one before was refused. `onWait`
- * hears why and until when. A model that has said anything, a thought included, is never asked again: it has begun its one answer.
+ * The model, asked again when it refuses before its first word: one call at a time, each begun only after the one before was refused. A model
+ * that has said anything, a thought included, is never asked again: it has begun its one answer.
  */
-export function patient(
-  model: Pick<Model, 'stream'>,
-  onWait: (failure: Failure, retryAt: Date) => void,
-  random: () => number = Math.random,
-): Pick<Model, 'stream'> {
+export function patient(model: Pick<Model, 'stream'>, waiting: Waiting): Pick<Model, 'stream'> {
+  const { notBefore, random = Math.random } = waiting
   return { stream: (request, signal) => ask(request, signal) }
 
   async function* ask(request: ModelRequest, signal: AbortSignal): AsyncGenerator<ModelEvent, void, void> {
+    // Bounded, for it was another server's clock.
+    if (notBefore) await wait(Math.min(Math.max(0, notBefore.getTime() - Date.now()), LONGEST_MS + SPREAD_MS), signal)
     for (let refusals = 1; ; refusals++) {
       let heard = false
       try {
@@ -61,9 +70,14 @@ export function patient(
         const waitMs = heard || !(error instanceof ModelError) ? null : waitAfter(error.failure, refusals)
         if (waitMs === null || !(error instanceof ModelError)) throw error
         const spreadMs = waitMs + random() * SPREAD_MS
-        onWait(error.failure, new Date(Date.now() + spreadMs))
-        await pause(spreadMs, signal)
+        waiting.onRefused(error.failure, new Date(Date.now() + spreadMs))
+        await wait(spreadMs, signal)
       }
     }
+  }
+
+  async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    await pause(delayMs, signal)
+    waiting.onAgain()
   }
 }

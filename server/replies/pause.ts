@@ -15,19 +15,20 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
 }
 
 const FIRST_MS = 100
-const LONGEST_MS = 5_000
+/** What was said is to be written within five seconds after the database is back, and the next reply of the room waits for that. */
+const LONGEST_MS = 3_000
 
 /**
  * Repeats `work`, with growing pauses, for as long as it fails in a way that may pass. Rejects with any other failure, and with the signal's
- * reason when that is aborted.
+ * reason as soon as that is aborted, in the middle of the work, too: a database that says nothing is not waited for.
  */
 export async function untilDone<T>(work: () => Promise<T>, signal: AbortSignal, mayPass: (error: unknown) => boolean): Promise<T> {
   for (let delayMs = FIRST_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_MS)) {
     signal.throwIfAborted()
     try {
-      return await work()
+      return await unlessAborted(work(), signal)
     } catch (error) {
-      if (!mayPass(error)) throw error
+      if (signal.aborted || !mayPass(error)) throw error
     }
     await pause(delayMs, signal)
   }

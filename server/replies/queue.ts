@@ -1,7 +1,8 @@
 import type { Author, LiveText } from '#contract'
 import { defer } from '../database/replies.ts'
 import { reason } from '../log.ts'
-import { answer, NOTHING_SAID, type Run, write } from './answering.ts'
+import { answer, type Run } from './answering.ts'
+import { stopUnasked } from './ending.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { StopReason } from './run.ts'
 import { Starts } from './starts.ts'
@@ -19,7 +20,7 @@ export class ReplyQueue {
   readonly #queues = new Map<string, Queue>()
   readonly #closing = new AbortController()
   /** Replies that were waiting when somebody stopped them, until that is written. */
-  readonly #stopping = new Set<string>()
+  readonly #stopping = new Map<string, Ref & { readonly written: Promise<void> }>()
 
   constructor(parts: ReplyParts, atOnce: number) {
     this.#parts = parts
@@ -45,6 +46,15 @@ export class ReplyQueue {
     return { running, queued: all - running }
   }
 
+  /** A reply that runs or waits here, or is just being stopped. */
+  find(id: string): Ref | null {
+    for (const { turn, waiting } of this.#queues.values()) {
+      const found = [turn.run, ...waiting].find((reply) => reply.id === id)
+      if (found) return found
+    }
+    return this.#stopping.get(id) ?? null
+  }
+
   /** Starts a queued reply, now or when those before it have ended. The same reply twice is one. */
   add(reply: Asked): void {
     if (this.#closing.signal.aborted || this.#stopping.has(reply.id)) return
@@ -53,7 +63,7 @@ export class ReplyQueue {
     else if (queue.turn.run.id !== reply.id && !queue.waiting.some(({ id }) => id === reply.id)) queue.waiting.push(reply)
   }
 
-  /** Ends a reply, running or waiting, and resolves when its row says so. */
+  /** Ends a reply, running or waiting, at once; resolves when its row says so. */
   async stop(reply: Ref, by: Author): Promise<void> {
     const queue = this.#queues.get(reply.conversationId)
     if (queue?.turn.run.id === reply.id) {
@@ -64,12 +74,12 @@ export class ReplyQueue {
     const index = queue?.waiting.findIndex(({ id }) => id === reply.id) ?? -1
     if (index >= 0) queue?.waiting.splice(index, 1)
     // Until its row says so, whoever still finds it waiting must not start it.
-    this.#stopping.add(reply.id)
-    try {
-      await write(this.#parts, reply, { ...NOTHING_SAID, state: 'stopped', stoppedBy: by }, this.#closing.signal)
-    } finally {
-      this.#stopping.delete(reply.id)
+    let stopping = this.#stopping.get(reply.id)
+    if (!stopping) {
+      const written = stopUnasked(this.#parts, reply, by, this.#closing.signal).finally(() => this.#stopping.delete(reply.id))
+      this.#stopping.set(reply.id, (stopping = { id: reply.id, conversationId: reply.conversationId, written }))
     }
+    await stopping.written
   }
 
   /**

@@ -1,17 +1,18 @@
 import { current } from '../database/conversations.ts'
 import { byIds } from '../database/messages.ts'
-import { finish, openReplies, type Outcome } from '../database/replies.ts'
+import { finish, openReplies, type Outcome, putBack } from '../database/replies.ts'
 import type { Db } from '../database/open.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { NOTHING_SAID } from './answering.ts'
+import { NOTHING_SAID } from './ending.ts'
 import type { LeftBehind } from './journal.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
 
 /**
  * Before the first socket is let in: writes what the journals of an ended server hold, as exactly the text that anybody had seen. A reply
- * that was being written without a journal here (it was on another disk) is interrupted, too. Returns the replies that still wait for their turn.
+ * that was being written without a journal here (it was on another disk) is interrupted, too. Returns the replies that still wait for their turn,
+ * and those that the model had only refused.
  */
 export async function recover(parts: ReplyParts): Promise<Asked[]> {
   for (const left of parts.journals.left()) {
@@ -49,11 +50,12 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
     parts.log.warn('reply.of_another_database', { reply: left.id })
     return
   }
-  const text = found.row.text.slice(0, left.kept) + left.text
-  if (left.ending === null) await interrupt(parts, left, text)
-  else await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
+  const text = left.kept === null ? null : found.row.text.slice(0, left.kept) + left.text
+  if (left.ending !== null) await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
+  else if (left.asked) await interrupt(parts, left, text)
+  else await putBack(parts.db, left)
   left.remove()
-  parts.log.info('reply.restored', { reply: left.id, units: text.length })
+  parts.log.info('reply.restored', { reply: left.id, units: left.text.length, asked: left.asked })
 }
 
 async function interrupt(parts: ReplyParts, reply: Ref, text: string | null): Promise<void> {

@@ -19,7 +19,7 @@ const REPLY_UNITS = 300_000
 export async function followAnswer(options: {
   model: Pick<Model, 'stream'>
   request: ModelRequest
-  journal: Journal
+  journal: Pick<Journal, 'append'>
   /** Length of the text that was there before. */
   kept: number
   show: (text: string) => void

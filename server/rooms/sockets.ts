@@ -1,9 +1,9 @@
 import type { ServerWebSocket } from 'bun'
-import { CLOSE, LIMITS, type Person } from '#contract'
+import { CLOSE, LIMITS, type Person, type Role } from '#contract'
 import { personTopic, roomTopic } from './bus.ts'
 
-/** What a socket carries: who opened it, by which session, and the rooms it has joined. */
-export type Connection = { readonly sessionId: string; readonly person: Person; readonly wire: number; readonly rooms: Set<string> }
+/** What a socket carries: who opened it, by which session, and the rooms it has joined, each with what its person may do there. */
+export type Connection = { readonly sessionId: string; readonly person: Person; readonly wire: number; readonly rooms: Map<string, Role> }
 
 export type Socket = ServerWebSocket<Connection>
 
@@ -42,10 +42,10 @@ export class Sockets {
 }
 
 /** False when the socket has joined as many rooms as it may. */
-export function joinRoom(socket: Socket, conversationId: string): boolean {
+export function joinRoom(socket: Socket, conversationId: string, role: Role): boolean {
   const { rooms } = socket.data
   if (!rooms.has(conversationId) && rooms.size >= LIMITS.roomsPerSocket) return false
-  rooms.add(conversationId)
+  rooms.set(conversationId, role)
   socket.subscribe(roomTopic(conversationId))
   return true
 }

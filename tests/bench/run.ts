@@ -1,5 +1,5 @@
 /*
- * `bun run bench`: what Confab adds to what it is built on. Everything is compared within one run, in turns, and only ratios and
+ * `bun run bench [part …]`: what Confab adds to what it is built on. Everything is compared within one run, in turns, and only ratios and
  * differences of medians are worth quoting: machines are noisy and these figures are of this one.
  */
 import { crowding } from './crowding.ts'
@@ -7,8 +7,18 @@ import { drop } from './drop.ts'
 import { fanOut } from './fan-out.ts'
 import { streaming } from './streaming.ts'
 
-console.log(await fanOut({ sockets: 1_000, chunksPerSecond: 50, seconds: 5, rounds: 3 }))
-console.log(await streaming({ rounds: 10, chunks: 100, everyMs: 20 }))
-console.log(await crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }))
-console.log(await drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }))
+const parts: Record<string, () => Promise<string>> = {
+  'fan-out': () => fanOut({ sockets: 1_000, chunksPerSecond: 50, seconds: 5, rounds: 3 }),
+  streaming: () => streaming({ rounds: 10, chunks: 100, everyMs: 20 }),
+  crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
+  drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in parts))
+if (unknown.length > 0) {
+  console.log(`There is no part ${unknown.join(', ')}: choose from ${Object.keys(parts).join(', ')}.`)
+  process.exit(1)
+}
+for (const [name, measure] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) console.log(await measure())
 process.exit(0)

@@ -5,7 +5,7 @@ import { type ChaosProxy, startChaosProxy } from '../support/chaos-proxy.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
+import { enter, freshLink, spend } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -55,6 +55,37 @@ const health = async () => {
   return { status: answer.status, ok }
 }
 const AWAY = { status: 503, ok: false }
+
+/** What the doors over HTTP say while the database is away. A link or a session is not lost by it: see the end of each outage. */
+async function doors(link: string): Promise<Record<string, unknown>> {
+  const { origin } = new URL(server.url)
+  const post = { method: 'POST', headers: { cookie, origin } }
+  const ask: [path: string, init: RequestInit][] = [
+    ['/', { headers: { cookie } }],
+    [`/c/${newId()}`, { headers: { cookie } }],
+    ['/rpc', { headers: { cookie, origin, connection: 'upgrade', upgrade: 'websocket' } }],
+    ['/auth/leave', post],
+    ['/auth/enter', { ...post, body: JSON.stringify({ token: new URL(link).hash.slice(1), name: 'Ada' }) }],
+  ]
+  const answers = ask.map(async ([path, init]) => {
+    const answer = await within(fetch(new URL(path, origin), { ...init, redirect: 'manual' }), CALL_MS, `The answer of ${path}`)
+    const { status, headers } = answer
+    const said = /cannot reach its database|"unavailable"/.exec(await answer.text())?.[0] ?? null
+    return [
+      path.split('/c/')[0] || '/c',
+      { status, said, soon: Number(headers.get('retry-after')) > 0, kept: headers.get('set-cookie') === null },
+    ]
+  })
+  return Object.fromEntries(await Promise.all(answers))
+}
+const door = (said: string) => ({ status: 503, said, soon: true, kept: true })
+const SHUT = {
+  '/': door('cannot reach its database'),
+  '/c': door('cannot reach its database'),
+  '/rpc': door('cannot reach its database'),
+  '/auth/leave': door('"unavailable"'),
+  '/auth/enter': door('"unavailable"'),
+}
 const WELL = { status: 200, ok: true }
 
 async function room(): Promise<string> {
@@ -138,10 +169,12 @@ for (const [name, begin, end] of outages) {
     const replyId = await ask(id, `[[chunks=240 every=50 units=2400]] ${name}`)
     await reader.hearText(replyId, (text) => text.length > 100)
     await eventually(async () => (await rows(id)).some((row) => row.id === replyId && row.kind === 'reply' && row.state === 'streaming'))
+    const link = await freshLink(server)
     begin()
     const lost = note(id)
     try {
       const before = reader.texts.get(replyId)?.length ?? 0
+      const shut = doors(link)
       const [first, second, third] = await Promise.all([
         refusal(ada.rpc.message.send(lost)),
         refusal(ada.rpc.conversation.pull({ id, since: 0, limit: 10 })),
@@ -149,6 +182,7 @@ for (const [name, begin, end] of outages) {
       ])
       expect([first.code, second.code, third.code]).toEqual(['UNAVAILABLE', 'UNAVAILABLE', 'UNAVAILABLE'])
       expect(await health()).toEqual(AWAY)
+      expect(await shut).toEqual(SHUT)
       // The reader has its words while all of this is away, to the last of them.
       await reader.hearText(replyId, (text) => text.length > before + 200)
       await emulator.waitForRequest(({ prompt, finished }) => prompt.endsWith(name) && finished, 30_000)
@@ -165,6 +199,8 @@ for (const [name, begin, end] of outages) {
     expect(row.text).toBe(text)
     expect(text.length).toBeGreaterThanOrEqual(2_400)
     await sendAgain(lost)
+    expect((await fetch(server.url, { headers: { cookie }, redirect: 'manual' })).status).toBe(200)
+    await spend(server, link)
     const stored = await rows(id)
     for (const input of [taken, lost]) expect(stored.filter((message) => message.id === input.id)).toMatchObject([{ text: input.text }])
     expect(emulator.requests.filter(({ prompt }) => prompt.endsWith(name))).toHaveLength(1)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { CLOSE, HEARTBEAT, LIMITS, type Message, newId } from '#contract'
+import { newToken } from '../../server/access/tokens.ts'
 import { calmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
@@ -224,3 +225,33 @@ async function transcript(client: TestClient, id: string): Promise<Message[]> {
 function hashOf(rows: readonly Message[]): string {
   return new Bun.CryptoHasher('sha256').update(JSON.stringify(rows)).digest('hex')
 }
+
+test('a flood of cookies that nobody has does not become a flood of questions to the database, and keeps nobody else out', async () => {
+  const [name] = cookie.split('=')
+  const statuses = new Map<number, number>()
+  const stranger = async (path: string) => {
+    const headers = { cookie: `${name}=${newToken()}`, origin: new URL(server.url).origin }
+    const { status, headers: said } = await fetch(new URL(path, server.url), { headers, redirect: 'manual' })
+    statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    if (status === 429) expect(Number(said.get('retry-after'))).toBeGreaterThan(0)
+    return status
+  }
+  const asWhom = async (who: string) => (await fetch(server.url, { headers: { cookie: who }, redirect: 'manual' })).status
+  for (let round = 0; round < 30; round++) {
+    await Promise.all(Array.from({ length: 50 }, (_, index) => stranger(['/', `/c/${newId()}`, '/rpc'][index % 3] ?? '/')))
+  }
+  expect(await asWhom(cookie)).toBe(200)
+  await (await connect(server, cookie)).close()
+  // Whoever comes in by a link is no stranger either.
+  expect(await asWhom((await enter(server)).cookie)).toBe(200)
+  console.log(`1500 cookies: ${JSON.stringify(Object.fromEntries(statuses))}`)
+  expect([...statuses.keys()].sort()).toEqual([303, 401, 429])
+  expect(statuses.get(429)).toBeGreaterThan(1_300)
+  // That nobody is asked can be seen where nobody answers.
+  postgres.signal('SIGSTOP')
+  try {
+    expect(await within(stranger('/'), 1_000, 'The answer to a stranger')).toBe(429)
+  } finally {
+    postgres.signal('SIGCONT')
+  }
+}, 60_000)

@@ -16,7 +16,7 @@ let server: TestServer
 
 beforeAll(async () => {
   emulator = await startEmulator()
-  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
+  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url }, firstStart: true })
 }, 60_000)
 
 afterAll(async () => {

@@ -111,7 +111,7 @@ describe('a server that is asked to end', () => {
 
 test('the first start prints a link for the owner, a later one does not, and only this user may ask for another', async () => {
   const dataDir = join(folder, 'links')
-  await using server = await startServer({ dataDir })
+  await using server = await startServer({ dataDir, firstStart: true })
   const link = new URL(await server.claimLink())
   expect(link.pathname).toBe('/enter')
   expect(link.hash.length).toBeGreaterThanOrEqual(44)

@@ -1,17 +1,27 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { ORPCError } from '@orpc/client'
-import fc from 'fast-check'
 import { CLOSE, HEARTBEAT, LIMITS, newId } from '#contract'
 import { connect, type TestClient } from '../support/client.ts'
 import { within } from '../support/eventually.ts'
+import { type Kind, malformedFrames, type Specimen } from '../support/malformed-frames.ts'
+import { memoryMb } from '../support/memory.ts'
 import { type Entered, enter, introduce } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { MARK, RawSocket } from '../support/raw-socket.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
-const FRAMES = 10_000
-const AT_ONCE = 20
+const FRAMES = 100_000
 /** So many that none of them calls too often. */
-const PEOPLE = 20
+const PEOPLE = 60
+/** Sockets at once. */
+const LANES = 30
+/** Sent in one write, below the number of calls that may be unanswered. */
+const TOGETHER = 8
+/** Below what a socket may send at once. */
+const PER_SOCKET = 200
+/** From a quarter of the frames to all of them. */
+const GROWTH_MB = 64
+/** Those of RFC 6455 for a broken protocol, for text that is none and for a frame too big, ours, and none where the bytes left no time for one. */
+const CODES = ['1002', '1007', '1009', String(CLOSE.malformed), String(CLOSE.tooMany), 'null']
 
 let postgres: Postgres
 let server: TestServer
@@ -31,57 +41,6 @@ afterAll(async () => {
   expect(await server.stop()).toBe(0)
   await postgres.stop()
 }, 30_000)
-
-/** Frames as no client of ours sends them: near misses of oRPC's, of ours, JSON of any kind, text of any kind, bytes. */
-const malformed = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 300 }),
-  fc.json({ maxDepth: 6 }),
-  fc.uint8Array({ maxLength: 300 }),
-  fc.constantFrom(
-    '',
-    '{',
-    '[',
-    '[]',
-    '["message"]',
-    'null',
-    '42',
-    '"p"',
-    '{"i":"1"}',
-    '{"i":1,"p":{}}',
-    '{"i":"1","t":4}',
-    '{"i":"1","t":99,"p":{}}',
-    'pp',
-    'q',
-    '\0',
-  ),
-  fc
-    .record({
-      i: fc.oneof(fc.string(), fc.integer(), fc.constant(null)),
-      t: fc.option(fc.integer({ min: -1, max: 9 }), { nil: undefined }),
-      p: fc.option(
-        fc.record({
-          u: fc.oneof(
-            fc.string(),
-            fc.constantFrom(
-              '/session/me',
-              '/constructor',
-              '/__proto__',
-              '/conversation',
-              '//evil.example',
-              '/conversation/join/../../x',
-              'http://[::1',
-              '/%ff',
-            ),
-          ),
-          m: fc.option(fc.constantFrom('GET', 'DELETE', 'x y', ''), { nil: undefined }),
-          h: fc.option(fc.dictionary(fc.string(), fc.string()), { nil: undefined }),
-          b: fc.option(fc.oneof(fc.jsonValue(), fc.record({ json: fc.jsonValue(), meta: fc.jsonValue() })), { nil: undefined }),
-        }),
-        { nil: undefined },
-      ),
-    })
-    .map((frame) => JSON.stringify(frame)),
-)
 
 test('one malformed frame closes that socket with 1003 and nothing else happens', async () => {
   const bad = await connect(server, cookie)
@@ -150,32 +109,91 @@ test('the heartbeat is answered outside of oRPC', async () => {
   socket.removeEventListener('message', listen)
 })
 
-test(`${FRAMES} malformed frames close their own sockets at most, with a code that says so`, async () => {
-  const seed = Date.now() % 1_000_000
-  console.log(`seed ${seed}`)
-  const frames = fc.sample(malformed, { numRuns: FRAMES, seed })
-  const people = await Promise.all(Array.from({ length: PEOPLE }, (_, index) => introduce(postgres.url, ada, `Person ${index}`)))
-  const codes = new Map<number, number>()
-  for (let from = 0; from < frames.length; from += AT_ONCE) {
-    await Promise.all(
-      // Each has a socket of its own: behind the first malformed frame nothing is read any more.
-      frames.slice(from, from + AT_ONCE).map(async (frame, index) => {
-        const client = await connect(server, people[index % PEOPLE]?.cookie ?? '')
-        client.sendRaw(typeof frame === 'string' ? frame : new Uint8Array(frame))
-        const alive = client.rpc.session.me({}).then(
-          () => null,
-          // A refusal is an answer: the frame may have had the number of this call.
-          (error: unknown) => (error instanceof ORPCError ? null : client.closed),
-        )
-        const closed = await within(alive, 10_000, 'An answer or the end of the socket')
-        if (closed) codes.set(closed.code, (codes.get(closed.code) ?? 0) + 1)
-        else await client.close()
-      }),
-    )
+type Flood = {
+  /** The next specimen; null: there are no more. */
+  take(): Specimen | null
+  read(kind: Kind): void
+  ended(code: number | null): void
+}
+
+/** Sends specimens over one socket after another. Behind each goes a mark, whose answer says that it was read; what was not goes over the next. */
+async function sendMalformed(cookies: readonly string[], flood: Flood): Promise<void> {
+  const waiting: Specimen[] = []
+  for (let turn = 0; ; turn++) {
+    const socket = await RawSocket.open(server, cookies[turn % cookies.length] ?? '')
+    for (let read = 0; read < PER_SOCKET;) {
+      while (waiting.length < TOGETHER) {
+        const next = flood.take()
+        if (!next) break
+        waiting.push(next)
+      }
+      if (waiting.length === 0) return socket.end()
+      const count = waiting.length
+      socket.write(Buffer.concat(waiting.flatMap(({ bytes }) => [bytes, MARK])))
+      await within(socket.answered(read + count), 20_000, 'An answer or the end of the socket')
+      const answered = socket.marks - read
+      for (const { kind } of waiting.splice(0, answered)) flood.read(kind)
+      read += answered
+      if (answered === count) continue
+      const { code } = await within(socket.ended, 20_000, 'The end of the socket')
+      flood.ended(code)
+      // It was the first on its socket: no other can have been the reason.
+      const [reason] = read === 0 && code !== CLOSE.tooMany ? waiting.splice(0, 1) : []
+      if (reason) flood.read(reason.kind)
+      break
+    }
+    socket.end()
   }
-  console.log(`close codes ${JSON.stringify(Object.fromEntries(codes))}`)
-  for (const code of codes.keys()) expect([CLOSE.malformed, 1007]).toContain(code)
-  expect((await healthy.rpc.session.me({})).person.name).toBe('Ada')
+}
+
+test(`${FRAMES} malformed frames close their own sockets at most, and the server stays as it was`, async () => {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+  console.log(`seed ${seed}`)
+  const people: Entered[] = []
+  for (let from = 0; from < PEOPLE; from += 10) {
+    people.push(...(await Promise.all(Array.from({ length: 10 }, (_, index) => introduce(postgres.url, ada, `Person ${from + index}`)))))
+  }
+  const specimens = malformedFrames(seed)
+  const codes = new Map<string, number>()
+  const kinds = new Map<Kind, number>()
+  const memory = { early: 0 }
+  let taken = 0
+  let read = 0
+  const flood: Flood = {
+    take: () => (taken++ < FRAMES ? specimens.next().value : null),
+    read(kind) {
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+      if (++read === FRAMES / 4) memory.early = memoryMb(server.pid)
+    },
+    ended: (code) => void codes.set(String(code), (codes.get(String(code)) ?? 0) + 1),
+  }
+  let longestMs = 0
+  const sending = { over: false }
+  const wellBehaved = async () => {
+    while (!sending.over) {
+      const start = performance.now()
+      expect((await healthy.rpc.session.me({})).person.name).toBe('Ada')
+      longestMs = Math.max(longestMs, performance.now() - start)
+      await Bun.sleep(25)
+    }
+  }
+  const lanes = Array.from({ length: LANES }, (_, lane) =>
+    sendMalformed(
+      people.filter((_, index) => index % LANES === lane).map((person) => person.cookie),
+      flood,
+    ),
+  )
+  await Promise.all([Promise.all(lanes).finally(() => (sending.over = true)), wellBehaved()])
+  const grown = memoryMb(server.pid) - memory.early
+  console.log(
+    `${JSON.stringify(Object.fromEntries(kinds))}; closed ${JSON.stringify(Object.fromEntries(codes))}; others waited ${longestMs.toFixed(0)} ms at most; memory ${memory.early.toFixed(0)} MB, at the end ${grown.toFixed(0)} MB more`,
+  )
+  expect(read).toBe(FRAMES)
+  for (const code of codes.keys()) expect(CODES).toContain(code)
+  expect(longestMs).toBeLessThan(5_000)
+  expect(grown).toBeLessThan(GROWTH_MB)
+  expect(server.logs()).not.toContain('call.failed')
+  expect(server.logs()).not.toContain('unhandled')
   expect((await fetch(new URL('/healthz', server.url))).status).toBe(200)
 }, 120_000)
 

@@ -12,10 +12,11 @@ import { DurableFiles, ENGINE_START, prepareCluster } from '../../server/databas
 import { upkeep } from '../../server/database/embedded-upkeep.ts'
 import { type Database, openDatabase, rows } from '../../server/database/open.ts'
 import { person } from '../../server/database/schema.ts'
-import { embeddedProcesses, openTestDatabase, silent, temporaryDirectory } from '../support/database.ts'
+import { embeddedProcesses, openTestDatabase } from '../support/database.ts'
 import { databaseCases } from '../support/database-cases.ts'
 import { startDatabaseProcess } from '../support/database-processes.ts'
 import { eventually } from '../support/eventually.ts'
+import { silent, temporaryDirectory } from '../support/prepared-database.ts'
 
 const SLOW_MS = 60_000
 

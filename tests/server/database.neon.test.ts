@@ -3,10 +3,10 @@ import { rm } from 'node:fs/promises'
 import { StartError } from '../../server/config.ts'
 import { isNeon } from '../../server/database/neon.ts'
 import { openDatabase } from '../../server/database/open.ts'
-import { silent, temporaryDirectory } from '../support/database.ts'
 import { databaseCases } from '../support/database-cases.ts'
 import { startNeonRelay } from '../support/neon-relay.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { silent, temporaryDirectory } from '../support/prepared-database.ts'
 
 const START_MS = 60_000
 

@@ -5,11 +5,11 @@ import { SQL } from 'bun'
 import { StartError } from '../../server/config.ts'
 import { MIGRATION_LOCK } from '../../server/database/migrate.ts'
 import { openDatabase } from '../../server/database/open.ts'
-import { silent, temporaryDirectory } from '../support/database.ts'
 import { databaseCases } from '../support/database-cases.ts'
 import { startDatabaseProcess } from '../support/database-processes.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { silent, temporaryDirectory } from '../support/prepared-database.ts'
 
 const START_MS = 60_000
 

@@ -35,6 +35,17 @@ test('how a reply ended is kept until its row is written', () => {
   expect(openJournals(directory).left()).toEqual([])
 })
 
+test('the claim to ask is given up while the model refuses, and taken again', () => {
+  const journal = openJournals(directory).create(header())
+  const left = () => openJournals(directory).left()[0]
+  expect([journal.asked, left()?.asked]).toEqual([true, true])
+  journal.asked = false
+  expect([journal.asked, left()]).toMatchObject([false, { asked: false, text: '', ending: null }])
+  journal.asked = true
+  journal.append('word')
+  expect([journal.asked, left()]).toMatchObject([true, { asked: true, text: 'word', ending: null }])
+})
+
 test('a line torn at any byte costs that line and nothing before it', () => {
   const made = header()
   const journal = openJournals(directory).create(made)

@@ -36,11 +36,8 @@ async function outcome(calls: (ModelEvent | Failure)[][], signal = new AbortCont
   const events: ModelEvent[] = []
   let failure: unknown = null
   try {
-    for await (const event of patient(
-      model,
-      (why) => waits.push(why),
-      () => 0,
-    ).stream(request, signal))
+    const onRefused = (why: Failure) => waits.push(why)
+    for await (const event of patient(model, { onRefused, onAgain: () => {}, notBefore: null, random: () => 0 }).stream(request, signal))
       events.push(event)
   } catch (error) {
     failure = error instanceof ModelError ? error.failure : error
@@ -77,12 +74,26 @@ describe('a model that refuses before its first word', () => {
   test('is not asked again when the wait is ended', async () => {
     const stop = new AbortController()
     const { model, asked } = scripted([{ code: 'rate_limited', retryAfterMs: 50_000 }], [word, end])
-    const stream = patient(
-      model,
-      () => stop.abort(new Error('stopped')),
-      () => 0,
-    ).stream(request, stop.signal)
+    const onRefused = () => stop.abort(new Error('stopped'))
+    const stream = patient(model, { onRefused, onAgain: () => {}, notBefore: null }).stream(request, stop.signal)
     await expect(stream[Symbol.asyncIterator]().next()).rejects.toThrow('stopped')
+    expect(asked()).toBe(1)
+  })
+
+  test('is asked only when the wait of an earlier server is over, and not at all when that is not to be', async () => {
+    const notBefore = new Date(Date.now() + 100)
+    const { model, asked } = scripted([word, end], [word, end])
+    const askedAt: number[] = []
+    const onAgain = () => void askedAt.push(asked())
+    for await (const _ of patient(model, { onRefused: () => {}, onAgain, notBefore }).stream(request, new AbortController().signal)) {
+      expect(Date.now()).toBeGreaterThanOrEqual(notBefore.getTime() - 1)
+    }
+    expect([askedAt, asked()]).toEqual([[0], 1])
+    const full = () => {
+      throw new Error('no space left')
+    }
+    const stream = patient(model, { onRefused: () => {}, onAgain: full, notBefore }).stream(request, new AbortController().signal)
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toThrow('no space left')
     expect(asked()).toBe(1)
   })
 
@@ -98,7 +109,10 @@ describe('a model that refuses before its first word', () => {
         }
       },
     }
-    for await (const event of patient(model, () => {}).stream(request, new AbortController().signal)) {
+    for await (const event of patient(model, { onRefused: () => {}, onAgain: () => {}, notBefore: null }).stream(
+      request,
+      new AbortController().signal,
+    )) {
       expect(event).toEqual(word)
       break
     }

@@ -11,10 +11,10 @@ function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): 
   return { name: 'scripted', speaker: 'Scripted', demo: false, stream: (_request, signal) => script(signal) }
 }
 
-async function follow(model: Model, options: { kept?: number; stop?: AbortController; journal?: Partial<Journal> } = {}) {
+async function follow(model: Model, options: { kept?: number; stop?: AbortController; journal?: Pick<Journal, 'append'> } = {}) {
   const seen: string[] = []
   const bugs: unknown[] = []
-  const journal: Journal = { append: (text) => seen.push(`journal ${text}`), end: () => {}, remove: () => {}, ...options.journal }
+  const journal: Pick<Journal, 'append'> = options.journal ?? { append: (text) => seen.push(`journal ${text}`) }
   const ending = await followAnswer({
     model,
     request: { model: 'm', instructions: '', turns: [], kept: '' },

@@ -54,6 +54,13 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       })
     })
 
+    test('a prompt that would give its reply its own id is refused', async () => {
+      const id = await room()
+      const input = prompt(id)
+      expect(await send(database.db, ada, { ...input, replyId: input.id })).toEqual({ kind: 'taken' })
+      expect((await changedSince(database.db, id, 0, 10)).messages).toEqual([])
+    })
+
     test('many at once form one path: every place once, every parent the head of its moment', async () => {
       const id = await room()
       const inputs = Array.from({ length: 12 }, () => prompt(id))

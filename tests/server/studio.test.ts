@@ -1,9 +1,10 @@
 import { expect, test } from 'bun:test'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { embeddedProcesses, openTestDatabase, temporaryDirectory } from '../support/database.ts'
+import { embeddedProcesses, openTestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/postgres.ts'
+import { temporaryDirectory } from '../support/prepared-database.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SLOW_MS = 60_000

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { install, isDebian } from './debian.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 const PACKAGES = ['chromium', 'fonts-liberation', 'fonts-noto-color-emoji']
@@ -21,30 +22,14 @@ export function findChromium(): string | null {
 export async function ensureChromium(): Promise<string> {
   const found = findChromium()
   if (found) return found
-  if (process.getuid?.() !== 0 || !isDebian() || !Bun.which('apt-get')) {
+  if (process.getuid?.() !== 0 || !isDebian()) {
     throw new Error(
       'The browser tests need Chromium. Install it (on Debian: apt-get install chromium), or set CHROMIUM_PATH to an executable.',
     )
   }
   process.stdout.write('Installing Chromium from Debian (once)\n')
-  await aptGet('update')
-  await aptGet('install', '-y', '--no-install-recommends', ...PACKAGES)
+  await install(...PACKAGES)
   const installed = findChromium()
   if (!installed) throw new Error('Chromium was installed, but its executable was not found. Set CHROMIUM_PATH to it.')
   return installed
-}
-
-function isDebian(): boolean {
-  return existsSync('/etc/os-release') && /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'))
-}
-
-async function aptGet(...parameters: string[]): Promise<void> {
-  const child = Bun.spawn(['apt-get', '-qq', ...parameters], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [output, errors, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
-  if (code !== 0) throw new Error(`apt-get ${parameters[0]} failed with code ${code}:\n${(output + errors).slice(-2_000)}`)
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf, within } from './eventually.ts'
+import { prepareDatabase } from './prepared-database.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const START_MS = 60_000
@@ -20,6 +21,8 @@ export type ServerOptions = {
   readonly root?: string
   /** Leaves the data directory behind after stop(). */
   readonly keepData?: boolean
+  /** The embedded database is made by the server's first start, which takes seconds, and not brought along. */
+  readonly firstStart?: boolean
 }
 
 export type TestServer = {
@@ -48,6 +51,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     if (!options.keepData && !options.dataDir) rmSync(dataDir, { recursive: true, force: true })
   }
   let env = options.env ?? {}
+  if (!options.firstStart && env.DATABASE_URL === undefined) await prepareDatabase(dataDir)
   let run = launch({ ...env, DATA_DIR: dataDir, PORT: String(options.port ?? 0) }, options.root)
   let url = await ready(run).catch((error) => {
     remove()
@@ -98,6 +102,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 /** Starts a server that is expected to refuse; resolves with its exit code and what it said. Throws when it got ready. */
 export async function refusedStart(options: ServerOptions = {}): Promise<{ code: number; said: string }> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'confab-test-'))
+  if (options.env?.DATABASE_URL === undefined && !options.dataDir) await prepareDatabase(dataDir)
   const run = launch({ DATA_DIR: dataDir, PORT: String(options.port ?? 0), ...options.env })
   try {
     const url = await Promise.race([run.ready, run.child.exited.then(() => null)])

@@ -1,4 +1,5 @@
-import { LIMITS, WIRE } from '#contract'
+import { LIMITS } from '#contract'
+import { textFrame, upgradeRequest } from './raw-socket.ts'
 
 type State = { received: number; open: boolean; joined: boolean; closed: boolean }
 type Reader = Bun.Socket<State>
@@ -42,7 +43,6 @@ export async function stallReaders(options: {
 }
 
 function stall({ server, cookie, conversationId }: Parameters<typeof stallReaders>[0]): Promise<Reader> {
-  const { host, origin } = new URL(server.url)
   const { promise, resolve, reject } = Promise.withResolvers<Reader>()
   const join = { i: '1', p: { u: '/conversation/join', b: { json: { id: conversationId, since: 0, limit: LIMITS.pageRows } } } }
   void Bun.connect<State>({
@@ -51,17 +51,7 @@ function stall({ server, cookie, conversationId }: Parameters<typeof stallReader
     data: { received: 0, open: false, joined: false, closed: false },
     socket: {
       open(socket) {
-        const head = [
-          `GET /rpc?wire=${WIRE} HTTP/1.1`,
-          `host: ${host}`,
-          `origin: ${origin}`,
-          `cookie: ${cookie}`,
-          'upgrade: websocket',
-          'connection: Upgrade',
-          'sec-websocket-version: 13',
-          'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==',
-        ]
-        socket.write(head.join('\r\n') + '\r\n\r\n')
+        socket.write(upgradeRequest(server, cookie))
       },
       data(socket, bytes) {
         const { data } = socket
@@ -84,18 +74,4 @@ function stall({ server, cookie, conversationId }: Parameters<typeof stallReader
     },
   }).catch(reject)
   return promise
-}
-
-/** A masked text frame of RFC 6455; the mask is zero. */
-export function textFrame(text: string): Buffer {
-  const payload = Buffer.from(text)
-  const { length } = payload
-  const head = length < 126 ? Buffer.from([0x81, 0x80 | length]) : Buffer.alloc(length < 65_536 ? 4 : 10)
-  if (length >= 126) {
-    head[0] = 0x81
-    head[1] = length < 65_536 ? 0xfe : 0xff
-    if (length < 65_536) head.writeUInt16BE(length, 2)
-    else head.writeBigUInt64BE(BigInt(length), 2)
-  }
-  return Buffer.concat([head, Buffer.alloc(4), payload])
 }

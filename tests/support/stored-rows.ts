@@ -1,10 +1,11 @@
 import type { Page } from 'playwright'
+import type { Draft, OutboxEntry, Room, StoredMessage } from '../../web/store/database.ts'
 
-type Row = { text?: string }
+type Tables = { rooms: Room; messages: StoredMessage; drafts: Draft; outbox: OutboxEntry }
 
 /** Everything in a table of the store that this browser keeps for the page's person; also of a page that came without the server. */
-export function storedRows(page: Page, table: 'rooms' | 'messages' | 'drafts' | 'outbox'): Promise<Row[]> {
-  return page.evaluate(async (name) => {
+export function storedRows<Name extends keyof Tables>(page: Page, table: Name): Promise<Tables[Name][]> {
+  return page.evaluate(async (name: string) => {
     const done = <T>(request: IDBRequest<T>) =>
       new Promise<T>((resolve, reject) => {
         request.addEventListener('success', () => resolve(request.result))
@@ -13,7 +14,7 @@ export function storedRows(page: Page, table: 'rooms' | 'messages' | 'drafts' | 
     const { personId } = JSON.parse(localStorage.getItem('confab.person') ?? '{}')
     const database = await done(indexedDB.open(`confab-${personId}`))
     try {
-      const rows: Row[] = await done(database.transaction(name).objectStore(name).getAll())
+      const rows: Tables[Name][] = await done(database.transaction(name).objectStore(name).getAll())
       return rows
     } finally {
       database.close()

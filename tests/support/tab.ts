@@ -33,26 +33,31 @@ export function openTab(server: ModelServer, opened: string | null = null, optio
   return { store, line, goTo, stop }
 }
 
-/** Locks of one browser. `most` is the largest number of requests that waited or ran at once. */
+/** Locks of one browser. `most` is the largest number of requests for one name that waited or ran at once. */
 export function createLocks(): { locks: Locks; readonly most: number } {
-  let last: Promise<unknown> = Promise.resolve()
-  let requests = 0
+  const last = new Map<string, Promise<unknown>>()
+  const requests = new Map<string, number>()
   let most = 0
   return {
     get most() {
       return most
     },
-    async locks(_name, signal, task) {
-      most = Math.max(most, ++requests)
-      const mine = last.then(() => {
+    async locks(name, signal, task) {
+      const count = (requests.get(name) ?? 0) + 1
+      requests.set(name, count)
+      most = Math.max(most, count)
+      const mine = (last.get(name) ?? Promise.resolve()).then(() => {
         signal.throwIfAborted()
         return task()
       })
-      last = mine.catch(() => undefined)
+      last.set(
+        name,
+        mine.catch(() => undefined),
+      )
       try {
         return await mine
       } finally {
-        requests--
+        requests.set(name, (requests.get(name) ?? 0) - 1)
       }
     },
   }

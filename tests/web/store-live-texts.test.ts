@@ -65,6 +65,13 @@ describe('the live text of a reply', () => {
     expect(live.get(ID)).toBeNull()
   })
 
+  test('stays on a page that has been told to reload', () => {
+    const live = new LiveTexts(new FakeClock())
+    live.append(ID, 0, 'half a sen', '')
+    live.stop()
+    expect(live.get(ID)).toBe('half a sen')
+  })
+
   test('survives its end when the reply is resumed', () => {
     const clock = new FakeClock()
     const live = new LiveTexts(clock)

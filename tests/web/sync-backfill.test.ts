@@ -53,9 +53,9 @@ function roomsOf(server: ModelServer, ...lengths: number[]): string[] {
 }
 
 /** Lets time pass until the condition is true. */
-function passing(clock: FakeClock, condition: () => boolean | Promise<boolean>): Promise<unknown> {
+function passing(clock: FakeClock, condition: () => boolean | Promise<boolean>, stepMs = 250): Promise<unknown> {
   return eventually(async () => {
-    clock.advance(100)
+    clock.advance(stepMs)
     return condition()
   })
 }
@@ -67,7 +67,7 @@ describe('rooms that were not opened', () => {
     const server = new ModelServer()
     const [oldest = '', middle = '', newest = ''] = roomsOf(server, 3, 4, 60)
     const browser = leisure()
-    const { tab, clock } = open(server, middle, { leisure: browser })
+    const { tab, clock } = open(server, middle, { leisure: async () => browser })
     let running = 0
     let most = 0
     server.before = async (procedure) => {
@@ -88,6 +88,34 @@ describe('rooms that were not opened', () => {
     expect(await tab.store.db.messages.count()).toBe(3 + 4 + 50)
   })
 
+  test('and come or change later are fetched, too, but not with every change', async () => {
+    const server = new ModelServer()
+    const [first = ''] = roomsOf(server, 2)
+    const browser = leisure()
+    browser.rest()
+    const { tab, clock } = open(server, null, { leisure: async () => browser })
+    const cursor = async (id: string) => (await tab.store.db.rooms.get(id))?.cursor
+    tab.line.connect()
+    await passing(clock, async () => (await cursor(first)) === 3)
+    const late = server.open()
+    for (let said = 0; said < 20; said++) {
+      const before = late.row.revision
+      server.publish(late.row.id, late.send(server.person, `said ${said}`, 'note'))
+      await eventually(async () => {
+        clock.advance(20)
+        return ((await tab.store.db.conversations.get(late.row.id))?.revision ?? 0) > before
+      })
+    }
+    await passing(clock, async () => (await cursor(late.row.id)) === 21, 2_000)
+    // The first of the changes may have come before the run was over.
+    expect(pulls(server).length).toBeLessThanOrEqual(3)
+
+    const before = pulls(server).length
+    server.publish(first, server.room(first).send(server.person, 'and now this', 'note'))
+    await passing(clock, async () => (await cursor(first)) === 4, 2_000)
+    expect(pulls(server)).toHaveLength(before + 1)
+  })
+
   test('that have changed since they were read are brought up to date, in pages', async () => {
     const server = new ModelServer()
     const [id = ''] = roomsOf(server, 3)
@@ -98,7 +126,7 @@ describe('rooms that were not opened', () => {
     for (let said = 0; said < 70; said++) server.room(id).send(server.person, 'later', 'note')
     const browser = leisure()
     browser.rest()
-    const { tab, clock } = open(server, null, { leisure: browser })
+    const { tab, clock } = open(server, null, { leisure: async () => browser })
     tab.line.connect()
     await passing(clock, async () => (await tab.store.db.rooms.get(id))?.cursor === 74)
     expect(pulls(server)).toHaveLength(2)
@@ -109,7 +137,7 @@ describe('rooms that were not opened', () => {
     const server = new ModelServer()
     const [quiet = '', busy = ''] = roomsOf(server, 3, 3)
     const browser = leisure()
-    const { tab, clock } = open(server, busy, { leisure: browser })
+    const { tab, clock } = open(server, busy, { leisure: async () => browser })
     tab.line.connect()
     await passing(clock, async () => tab.store.connection.current === 'online' && (await tab.store.db.rooms.count()) === 1)
     for (let said = 4; said < 10; said++) {
@@ -132,7 +160,7 @@ describe('rooms that were not opened', () => {
     const browser = leisure()
     browser.spares = false
     browser.rest()
-    const { tab, clock } = open(server, null, { leisure: browser })
+    const { tab, clock } = open(server, null, { leisure: async () => browser })
     tab.line.connect()
     await passing(clock, () => browser.asked === 1)
     clock.advance(60_000)
@@ -160,7 +188,7 @@ describe('rooms that were not opened', () => {
     const [oldest = '', middle = '', newest = ''] = roomsOf(server, 1, 1, 1)
     const browser = leisure()
     browser.rest()
-    const { tab, clock } = open(server, null, { leisure: browser })
+    const { tab, clock } = open(server, null, { leisure: async () => browser })
     server.before = (procedure, id) => {
       if (procedure === 'conversation.pull' && id === newest) server.rooms.delete(newest)
       if (procedure === 'conversation.pull' && id === middle && pulls(server).length === 2) tab.line.cut()

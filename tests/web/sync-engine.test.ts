@@ -3,6 +3,7 @@ import { ORPCError } from '@orpc/server'
 import { type Frame, newId } from '#contract'
 import { createStore } from '../../web/store/store.ts'
 import { eventually } from '../support/eventually.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { ModelServer } from '../support/model-server.ts'
 import { openTab, type Tab } from '../support/tab.ts'
 
@@ -217,6 +218,31 @@ describe('what is missing', () => {
     await eventually(() => one.store.live.get(replyId) === 'heard lost heard')
     expect(server.calls.filter((call) => call === `conversation.join ${id}`)).toHaveLength(2)
   })
+
+  test('in a live text soon after another is brought, too, though nothing more is said', async () => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    const clock = new FakeClock()
+    const one = tab(server, id, { clock })
+    one.line.connect()
+    const within = (condition: () => boolean | Promise<boolean>) =>
+      eventually(async () => {
+        clock.advance(20)
+        return condition()
+      })
+    await within(async () => (await cursor(one, id)) === 1)
+    const replyId = running(server, id)
+    const joins = () => server.calls.filter((call) => call === `conversation.join ${id}`).length
+    const loseAndHear = () => {
+      server.room(id).delta(replyId, 'lost ')
+      server.publish(id, server.room(id).delta(replyId, 'heard '))
+    }
+    loseAndHear()
+    await within(() => one.store.live.get(replyId) === 'lost heard ')
+    loseAndHear()
+    await within(() => one.store.live.get(replyId) === 'lost heard lost heard ')
+    expect(joins()).toBe(3)
+  })
 })
 
 describe('a live text', () => {
@@ -379,6 +405,37 @@ describe('leaving', () => {
     expect(await left).toBe(true)
     expect(seen).toEqual(['gone'])
     expect(await createStore(server.person.id).db.conversations.count()).toBe(0)
+  })
+
+  test('waits no longer than a moment for a tab that sleeps and keeps the store open, and leaves nothing in it', async () => {
+    const server = new ModelServer()
+    server.open()
+    const clock = new FakeClock()
+    const one = tab(server, null, { clock })
+    one.line.connect()
+    await eventually(async () => {
+      clock.advance(20)
+      return (await one.store.db.conversations.count()) === 1
+    })
+    // It hears nothing of what the others want.
+    const sleeping = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(one.store.db.name)
+      request.addEventListener('success', () => resolve(request.result))
+      request.addEventListener('error', () => reject(new Error(String(request.error))))
+    })
+    const left = new Promise<boolean>((done) => one.store.requests.send({ kind: 'leave', done }))
+    let done = false
+    void left.then(() => (done = true))
+    await eventually(() => {
+      clock.advance(100)
+      return done
+    })
+    const rows = await new Promise<number>((resolve) => {
+      const request = sleeping.transaction('conversations').objectStore('conversations').count()
+      request.addEventListener('success', () => resolve(request.result))
+    })
+    expect(rows).toBe(0)
+    sleeping.close()
   })
 
   test('ends the other tabs of the browser, also those without a connection', async () => {

@@ -13,6 +13,7 @@ import {
 import { messages, unsent } from '../../web/store/queries.ts'
 import { openStore } from '../../web/store/store.ts'
 import { eventually } from '../support/eventually.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { ModelServer } from '../support/model-server.ts'
 import { createLocks, openTab, type Tab } from '../support/tab.ts'
 
@@ -113,6 +114,32 @@ describe('the outbox', () => {
     expect(sent(server, id)).toEqual(['m0', 'm1', 'm2', 'm3', 'm4'])
   })
 
+  test('goes on after the storage of the browser has failed for a moment', async () => {
+    const server = setup()
+    const { id } = server.open().row
+    const clock = new FakeClock()
+    const one = tab(server, id, { clock })
+    const within = (condition: () => boolean | Promise<boolean>) =>
+      eventually(async () => {
+        clock.advance(20)
+        return condition()
+      })
+    one.line.connect()
+    await within(() => one.store.connection.current === 'online')
+    let failures = 0
+    const fail = (row: unknown) => {
+      if (failures++ < 4) throw new DOMException('the disk is gone', 'UnknownError')
+      return row
+    }
+    one.store.db.outbox.hook('reading', fail)
+    await sendPrompt(id, 'written meanwhile')
+    await within(() => failures >= 4)
+    one.store.db.outbox.hook('reading').unsubscribe(fail)
+    await sendPrompt(id, 'written later')
+    await within(empty)
+    expect(sent(server, id)).toEqual(['written meanwhile', 'written later'])
+  })
+
   test('works without locks, as on a page of plain http', async () => {
     const server = setup()
     const { id } = server.open().row
@@ -185,6 +212,60 @@ describe('the outbox', () => {
     busy = false
     await eventually(empty)
     expect(sent(server, full)).toEqual(['running', 'first', 'second'])
+  })
+
+  test('stops and resumes at once, whatever hangs before it, and only once for all tabs', async () => {
+    const server = setup()
+    const room = server.open()
+    const { id } = room.row
+    room.send(server.person, 'running')
+    const reply = room.open[0]?.id ?? ''
+    const shared = createLocks()
+    const open = [tab(server, id, { locks: shared.locks }), tab(server, id, { locks: shared.locks })]
+    for (const { line } of open) line.connect()
+    for (const { store } of open) await eventually(async () => (await store.db.rooms.get(id))?.cursor === 3)
+    const gate = Promise.withResolvers<void>()
+    server.before = (procedure) => (procedure === 'message.send' ? gate.promise : undefined)
+    await sendPrompt(id, 'hangs')
+    await eventually(() => server.calls.some((call) => call.startsWith('message.send')))
+    await stopReply(reply)
+    await eventually(() => room.reply(reply).state === 'stopped')
+    await eventually(async () => (await unsent()).length === 1)
+    await resumeReply(reply)
+    await eventually(() => room.reply(reply).state === 'queued')
+    gate.resolve()
+    await eventually(empty)
+    expect(sent(server, id)).toEqual(['running', 'hangs'])
+    expect(server.calls.filter((call) => call.startsWith('reply.'))).toEqual([`reply.stop ${reply}`, `reply.resume ${reply}`])
+  })
+
+  test('does not ask again for a stop that has come about, though its answer was lost', async () => {
+    const server = setup()
+    const room = server.open()
+    const { id } = room.row
+    room.send(server.person, 'running')
+    const reply = room.open[0]?.id ?? ''
+    const one = tab(server, id)
+    one.line.connect()
+    await eventually(async () => (await one.store.db.rooms.get(id))?.cursor === 3)
+    // The stop is carried out, and neither its answer nor its frame arrives.
+    one.line.passes = (direction) => direction === 'toServer'
+    await stopReply(reply)
+    await eventually(() => one.line.state === 'waiting')
+    expect(room.reply(reply).state).toBe('stopped')
+    one.line.passes = () => true
+    const greeting = Promise.withResolvers<void>()
+    server.before = (procedure) => (procedure === 'session.me' ? greeting.promise : undefined)
+    one.line.connect()
+    // The room is there before the outbox may go; then somebody else lets the reply go on.
+    await eventually(empty)
+    server.publish(id, room.resume(reply))
+    greeting.resolve()
+    await eventually(() => one.store.connection.current === 'online')
+    await sendPrompt(id, 'next')
+    await eventually(empty)
+    expect(server.calls.filter((call) => call.startsWith('reply.'))).toEqual([`reply.stop ${reply}`])
+    expect(room.reply(reply).state).toBe('queued')
   })
 
   test('tries again while the server is unavailable, and gives up what makes it fail every time', async () => {

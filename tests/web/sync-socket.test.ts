@@ -3,7 +3,8 @@ import type { Server, ServerWebSocket } from 'bun'
 import { CLOSE, HEARTBEAT } from '#contract'
 import { backoffMs, Patience } from '../../web/sync/backoff.ts'
 import { ConnectionLost, createRpc } from '../../web/sync/rpc.ts'
-import { Socket, type SocketOptions } from '../../web/sync/socket.ts'
+import type { SocketOptions } from '../../web/sync/options.ts'
+import { Socket } from '../../web/sync/socket.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { ModelServer } from '../support/model-server.ts'
@@ -129,6 +130,23 @@ describe('the socket', () => {
     expect(socket.state).toBe('connecting')
   })
 
+  test('does not wait long for a try from just before the network or the reader was back', async () => {
+    for (const type of ['online', 'pageshow']) {
+      let accepted = 0
+      const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { open: () => void accepted++, data: () => undefined } })
+      stops.push(() => silent.stop(true))
+      const clock = new FakeClock()
+      const signals = new EventTarget()
+      const { socket } = connect(silent.port, { clock, signals: { window: signals } })
+      await eventually(() => accepted === 1)
+      clock.advance(500)
+      signals.dispatchEvent(new Event(type))
+      clock.advance(2_500)
+      await eventually(() => accepted === 2)
+      socket.close()
+    }
+  })
+
   test('waits longer and longer for a server that closes every connection at once', async () => {
     const peer = new Peer()
     peer.behaviour = 'closes at once'
@@ -202,6 +220,45 @@ describe('the socket', () => {
     await eventually(() => peer.opened === 2)
   })
 
+  test('doubts a connection that takes something and says nothing, long before the next heartbeat', async () => {
+    const peer = new Peer()
+    const clock = new FakeClock()
+    const { socket } = connect(peer.port, { clock })
+    await online(socket)
+    peer.behaviour = 'silent'
+    socket.send('{}')
+    clock.advance(3_000)
+    await eventually(() => peer.pings === 1)
+    clock.advance(5_000)
+    await eventually(() => peer.opened === 2)
+    await online(socket)
+
+    peer.behaviour = 'answers'
+    socket.send('{}')
+    clock.advance(3_000)
+    await eventually(() => peer.pings === 2)
+    const answered = performance.now()
+    peer.say('[]')
+    // The answer to the heartbeat and this have come: nothing is done after it.
+    await eventually(() => performance.now() > answered + 50)
+    clock.advance(5_000)
+    expect([socket.state, peer.opened]).toEqual(['online', 2])
+  })
+
+  test('gives a try from just before the network was back less patience', async () => {
+    let accepted = 0
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { open: () => void accepted++, data: () => undefined } })
+    stops.push(() => silent.stop(true))
+    const clock = new FakeClock()
+    const signals = new EventTarget()
+    connect(silent.port, { clock, signals: { window: signals } })
+    await eventually(() => accepted === 1)
+    clock.advance(500)
+    signals.dispatchEvent(new Event('online'))
+    clock.advance(2_500)
+    await eventually(() => accepted === 2)
+  })
+
   test('ends for good when the server refuses the upgrade because the session is over', async () => {
     let refusals = 0
     const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response(String(++refusals), { status: 401 }) })
@@ -228,7 +285,7 @@ describe('the backoff', () => {
   test('spreads over the whole time, doubles it with every failure, and has an end', () => {
     expect(backoffMs(0, () => 1)).toBe(250)
     expect(backoffMs(3, () => 1)).toBe(2_000)
-    expect(backoffMs(50, () => 1)).toBe(15_000)
+    expect(backoffMs(50, () => 1)).toBe(4_000)
     expect(backoffMs(50, () => 0)).toBe(0)
   })
 
@@ -260,8 +317,13 @@ describe('a call', () => {
     line.connect()
     const late = ask()
     await eventually(() => line.waiting('toClient') === 1)
+    const sent: string[] = []
+    line.passes = (_, text) => sent.push(text) > 0
     clock.advance(10_000)
     expect(await late).toBeInstanceOf(ConnectionLost)
+    // The server need not go on with it, either.
+    expect(sent).toEqual([expect.stringMatching(/^\{"i":"\d+","t":4\}$/)])
+    for (const data of ['{"i":', '{"i":"9","p":{}}', '{}']) line.dispatchEvent(new MessageEvent('message', { data }))
     line.letGo('toClient')
     expect(await ask()).toMatchObject({ person: { name: 'Ada' } })
   })

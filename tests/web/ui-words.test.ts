@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Failure, PersonMessage, Reply } from '#contract'
 import { announcement } from '../../web/lib/announcement.ts'
 import { colourOf, initials } from '../../web/lib/person-look.ts'
-import { type EnterError, enterSentence, failureSentence, type Refusal, refusalSentence, retryDelay } from '../../web/lib/sentences.ts'
+import { type EnterError, enterSentence, failureSentence, refusalSentence, retryDelay, type SendFailure } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
 import { lines } from '../../web/lib/transcript.ts'
 
@@ -22,7 +22,7 @@ const FAILURES: { [Code in Failure['code']]: Extract<Failure, { code: Code }> } 
   budget_used_up: { code: 'budget_used_up', whose: 'person', resetAt: 1_700_000_000_000 },
   internal: { code: 'internal' },
 }
-const REFUSALS: { [Code in Refusal['code']]: Extract<Refusal, { code: Code }> } = {
+const REFUSALS: { [Code in SendFailure['code']]: Extract<SendFailure, { code: Code }> } = {
   not_found: { code: 'not_found' },
   forbidden: { code: 'forbidden' },
   conflict: { code: 'conflict' },

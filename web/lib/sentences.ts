@@ -1,7 +1,7 @@
 import type { Failure } from '#contract'
 
-/** Why the server would not take what a person sent. */
-export type Refusal =
+/** Why the server would not take what a person sent: kept with it, in this form. */
+export type SendFailure =
   | { code: 'not_found' }
   | { code: 'forbidden' }
   | { code: 'conflict' }
@@ -71,7 +71,7 @@ export function retryDelay(failure: Failure): number | null {
 }
 
 /** Why a message of one's own was not taken. */
-export function refusalSentence(refusal: Refusal): string {
+export function refusalSentence(refusal: SendFailure): string {
   switch (refusal.code) {
     case 'not_found':
       return 'Not sent: this conversation is no longer there.'

@@ -1,5 +1,6 @@
 import { type Conversation, isOpen, type Message } from '#contract'
-import type { Database, Me, SendFailure } from './database.ts'
+import type { SendFailure } from '../lib/sentences.ts'
+import type { Database, Me } from './database.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
 import { settleOutbox } from './refusals.ts'

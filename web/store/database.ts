@@ -1,6 +1,7 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
 import type { contract, Conversation, Message, Person } from '#contract'
+import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
 /** Of a person's message; a reply is always `sent`. */
@@ -35,15 +36,6 @@ export type OutboxCall =
   | CallOf<'message.send', Client['message']['send']>
   | CallOf<'reply.stop', Client['reply']['stop']>
   | CallOf<'reply.resume', Client['reply']['resume']>
-
-/** Why something was refused for good; the sentence is made at the screen. */
-export type SendFailure =
-  | { code: 'not_found' }
-  | { code: 'forbidden' }
-  | { code: 'conflict' }
-  | { code: 'busy'; limit: number }
-  | { code: 'invalid' }
-  | { code: 'internal' }
 
 export type OutboxEntry = {
   /** Given by the store; the order in which calls are sent. */

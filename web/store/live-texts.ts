@@ -86,10 +86,10 @@ export class LiveTexts {
     }
   }
 
+  /** Nothing changes any more. A page that waits to be reloaded goes on showing what it has shown. */
   stop(): void {
     this.#cancelNotice?.()
     for (const entry of this.#entries.values()) entry.cancelDrop?.()
-    this.#entries.clear()
   }
 
   #entry(replyId: string, base: string): Entry {

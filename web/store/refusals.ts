@@ -1,5 +1,6 @@
+import type { SendFailure } from '../lib/sentences.ts'
 import type { Change } from './apply.ts'
-import type { Database, OutboxEntry, SendFailure } from './database.ts'
+import type { Database, OutboxEntry } from './database.ts'
 import { forget } from './rows.ts'
 
 /** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. Returns the rooms that it was of. */

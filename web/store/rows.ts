@@ -1,4 +1,4 @@
-import type { Conversation, Message } from '#contract'
+import { type Conversation, isOpen, type Message } from '#contract'
 import type { Database, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
 import { PENDING_POSITION, placed } from './places.ts'
@@ -17,7 +17,18 @@ export async function putMessages(db: Database, rows: readonly Message[]): Promi
   // The row of an unsent message proves that it arrived, though its answer was lost.
   const arrived = stored.flatMap((message) => (message && message.delivery !== 'sent' && fresh.has(message.id) ? [message] : []))
   if (arrived.length > 0) await db.outbox.bulkDelete(arrived.map(({ position }) => position - PENDING_POSITION))
+  // A stop whose answer was lost: sent again, it would end what somebody has let go on meanwhile.
+  const ended = [...fresh.values()].flatMap((row) => (row.kind === 'reply' && !isOpen(row.state) ? [row.id] : []))
+  if (ended.length > 0) await dropStops(db, new Set(ended))
   return arrived.map(({ conversationId }) => conversationId)
+}
+
+async function dropStops({ outbox }: Database, replyIds: ReadonlySet<string>): Promise<void> {
+  await outbox
+    .where('state')
+    .equals('waiting')
+    .filter(({ call }) => call.procedure === 'reply.stop' && replyIds.has(call.input.id))
+    .delete()
 }
 
 export async function putConversations(db: Database, rows: readonly Conversation[]): Promise<void> {

@@ -1,16 +1,36 @@
 import { liveQuery } from 'dexie'
-import type { Database } from './database.ts'
+import type { Clock } from './clock.ts'
+import type { Database, OutboxCall, OutboxEntry } from './database.ts'
 
-/** Calls back whenever calls wait in the outbox, whichever tab has put them there; the result ends it. */
-export function watchWaiting({ outbox }: Database, listener: () => void): () => void {
-  const subscription = liveQuery(() => outbox.where('state').equals('waiting').primaryKeys()).subscribe({
-    next: (keys) => {
-      if (keys.length > 0) listener()
-    },
-    // A store that is closed has nothing to send; the engine is stopped by whoever closed it.
-    error: () => undefined,
-  })
-  return () => subscription.unsubscribe()
+/** After the store could not be read. */
+const AGAIN_MS = 1_000
+
+export type Waiting = OutboxEntry & { seq: number }
+
+/** The calls that wait and that `takes` is true for, in their order. */
+export async function waitingCalls({ outbox }: Database, takes: (call: OutboxCall) => boolean): Promise<Waiting[]> {
+  const rows = await outbox.where('state').equals('waiting').sortBy('seq')
+  return rows.flatMap((row) => (row.seq !== undefined && takes(row.call) ? [{ ...row, seq: row.seq }] : []))
+}
+
+/** Calls back whenever such calls wait, whichever tab has put them there; the result ends it. */
+export function watchWaiting(db: Database, takes: (call: OutboxCall) => boolean, clock: Clock, listener: () => void): () => void {
+  const watch = () =>
+    liveQuery(() => waitingCalls(db, takes)).subscribe({
+      next: (calls) => {
+        if (calls.length > 0) listener()
+      },
+      // That was its end: without another one, nothing written from now on would be sent before the next connection.
+      error: () => {
+        cancel = clock.after(AGAIN_MS, () => (subscription = watch()))
+      },
+    })
+  let cancel = () => {}
+  let subscription = watch()
+  return () => {
+    cancel()
+    subscription.unsubscribe()
+  }
 }
 
 /** Whether the removal of a room still waits for the server. */

@@ -12,6 +12,8 @@ const QUIET_MS = 1_000
 const PAUSE_MS = 250
 /** Of a person's rooms, so many of the newest. */
 const ROOMS = 200
+/** Rooms that change while everything is there are looked at together, and no more often than this. */
+const AGAIN_MS = 30_000
 /** After space had to be made, nothing is fetched that nobody has asked for. */
 const TRIMMED_MS = 7 * 24 * 60 * 60 * 1000
 
@@ -24,34 +26,60 @@ export class Backfill {
   readonly #rooms: Rooms
   readonly #locks: Locks
   readonly #leisure: Leisure
+  readonly #heardAt: () => number
   #abort = new AbortController()
-  #heardAt = Number.NEGATIVE_INFINITY
-  /** Rooms that this connection need not look at again. */
+  /** `again`: there was news during a run. `waiting`: the next one has its time. */
+  #state: 'offline' | 'running' | 'again' | 'resting' | 'waiting' = 'offline'
+  #cancelWait: (() => void) | null = null
+  /** Rooms that this run need not look at again. */
   #done = new Set<string>()
 
-  constructor(parts: Parts, rooms: Rooms, locks: Locks, leisure: Leisure) {
+  /** `heardAt`: when the last frame came. */
+  constructor(parts: Parts, rooms: Rooms, locks: Locks, leisure: Leisure, heardAt: () => number) {
     this.#parts = parts
     this.#rooms = rooms
     this.#locks = locks
     this.#leisure = leisure
+    this.#heardAt = heardAt
   }
 
   /** Connected, and the list of rooms is in the store. */
   online(): void {
     this.offline()
     this.#abort = new AbortController()
-    this.#done = new Set()
-    // A room that fails ends the run: the next connection begins a new one.
-    this.#run(this.#abort.signal).catch(() => undefined)
+    void this.#begin(this.#abort.signal)
   }
 
   offline(): void {
     this.#abort.abort()
+    this.#cancelWait?.()
+    this.#state = 'offline'
   }
 
-  /** A frame has come: somebody is reading. */
-  heard(): void {
-    this.#heardAt = this.#parts.clock.now()
+  /** A room that nobody has opened is new, or has changed. */
+  noticed(): void {
+    if (this.#state === 'running') this.#state = 'again'
+    else if (this.#state === 'resting') this.#wait()
+  }
+
+  #wait(): void {
+    this.#state = 'waiting'
+    this.#cancelWait = this.#parts.clock.after(AGAIN_MS, () => void this.#begin(this.#abort.signal))
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
+    this.#state = 'running'
+    this.#done = new Set()
+    // A room that fails ends the run: the next news, or the next connection, begins another.
+    await this.#run(signal).catch(() => undefined)
+    if (signal.aborted) return
+    if (this.#hasNews()) this.#wait()
+    else this.#state = 'resting'
+  }
+
+  // Through a method, because the state may have changed while the run went on.
+  #hasNews(): boolean {
+    return this.#state === 'again'
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -73,7 +101,7 @@ export class Backfill {
     while (true) {
       await this.#leisure.idle()
       signal.throwIfAborted()
-      if (rpc.inFlight === 0 && clock.now() - this.#heardAt >= QUIET_MS) return
+      if (rpc.inFlight === 0 && clock.now() - this.#heardAt() >= QUIET_MS) return
       await this.#pause(QUIET_MS)
     }
   }

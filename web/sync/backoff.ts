@@ -1,13 +1,13 @@
+/** Five seconds after everything is well again every tab shows it, and nothing waits any more: a wait has to leave time for what comes after it. */
+const LONGEST_MS = 4_000
+
 /**
  * Milliseconds until the next try: a random part of a time that doubles with every failed one. The whole range is random, so that a
  * thousand tabs that lost one server do not come back in step.
  */
-export function backoffMs(failures: number, random: () => number, baseMs = 250, capMs = 15_000): number {
-  return random() * Math.min(capMs, baseMs * 2 ** Math.min(failures, 20))
+export function backoffMs(failures: number, random: () => number, baseMs = 250): number {
+  return random() * Math.min(LONGEST_MS, baseMs * 2 ** Math.min(failures, 20))
 }
-
-/** A restart takes seconds: readers must not look at a standing answer for longer than that. */
-const CONNECT_CAP_MS = 5_000
 
 /** Backoff of one connection, in the shape that websocket-ts asks for. */
 export class Patience {
@@ -20,7 +20,7 @@ export class Patience {
   }
 
   next(): number {
-    this.current = backoffMs(this.retries++, this.#random, 250, CONNECT_CAP_MS)
+    this.current = backoffMs(this.retries++, this.#random)
     return this.current
   }
 

@@ -1,4 +1,8 @@
+import type { Clock } from '../store/clock.ts'
 import type { Store } from '../store/store.ts'
+
+/** Nobody who leaves waits longer than this for the store to be deleted. */
+const WIPE_MS = 2_000
 
 type Ways = {
   /** Ends the session on the server; false, or a rejection: it could not be reached. */
@@ -14,11 +18,13 @@ type Ways = {
 /** The ways in which a tab stops being this person's: none of them may leave rows behind, or bring them back. */
 export class Departure {
   readonly #store: Store
+  readonly #clock: Clock
   readonly #ways: Ways
   #state: 'here' | 'leaving' | 'ended while leaving' | 'gone' = 'here'
 
-  constructor(store: Store, ways: Ways) {
+  constructor(store: Store, clock: Clock, ways: Ways) {
     this.#store = store
+    this.#clock = clock
     this.#ways = ways
   }
 
@@ -55,11 +61,24 @@ export class Departure {
     const ended = this.#ended()
     if (left) {
       this.#ways.stop()
-      await this.#store.db.delete()
+      await this.#wipe()
     }
     if (left || ended) this.#go()
     else this.#state = 'here'
     return left
+  }
+
+  /** A tab that sleeps keeps the database from being deleted until it wakes: the rows go first, and the rest is not waited for. */
+  #wipe(): Promise<void> {
+    const { db } = this.#store
+    const wiping = db.transaction('rw', db.tables, () => Promise.all(db.tables.map((table) => table.clear()))).then(() => db.delete())
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(WIPE_MS, resolve)
+      void wiping.catch(reportError).finally(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   // Through a method, because the state may have changed while the request ran.

@@ -1,7 +1,7 @@
 import type { Change } from '../store/apply.ts'
 import { systemClock } from '../store/clock.ts'
 import { markMissing, type Store } from '../store/store.ts'
-import { Backfill } from './backfill.ts'
+import { Background } from './background.ts'
 import { backoffMs } from './backoff.ts'
 import { Departure } from './departure.ts'
 import { Frames } from './frames.ts'
@@ -41,7 +41,7 @@ class Engine {
   readonly #history: History
   readonly #outbox: Outbox
   readonly #departure: Departure
-  readonly #backfill: Backfill | null
+  readonly #background: Background | null
   readonly #stops: (() => void)[] = []
   #state: State = { kind: 'connecting' }
 
@@ -62,15 +62,15 @@ class Engine {
     this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#frames.release())
     this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
     this.#history = new History(this.#parts)
-    const { locks = browserLocks, leisure, signOut, onSignedOut, onReplaced } = options
+    const { locks = browserLocks(), leisure, signOut, onSignedOut, onReplaced } = options
     this.#outbox = new Outbox(this.#parts, locks, (id) => void this.#rooms.pull(id))
-    this.#backfill = leisure ? new Backfill(this.#parts, this.#rooms, locks, leisure) : null
-    this.#departure = new Departure(store, { signOut, onSignedOut, onReplaced: () => onReplaced?.(), stop: () => this.stop() })
+    this.#background = leisure ? new Background(this.#parts, this.#rooms, locks, leisure) : null
+    this.#departure = new Departure(store, clock, { signOut, onSignedOut, onReplaced: () => onReplaced?.(), stop: () => this.stop() })
     this.#status.trying()
     this.#listen('state', () => this.#stateOfWire())
     this.#listen('open', () => this.#opened())
     this.#listen('push', (event) => {
-      this.#backfill?.heard()
+      this.#background?.heard()
       if (event instanceof MessageEvent && typeof event.data === 'string') this.#frames.receive(event.data)
     })
     this.#stops.push(
@@ -101,7 +101,7 @@ class Engine {
     for (const stop of this.#stops.splice(0)) stop()
     this.#status.stop()
     this.#outbox.stop()
-    this.#backfill?.offline()
+    this.#background?.offline()
     this.#rooms.disconnected()
     this.#frames.stop()
     this.#replies.stop()
@@ -136,7 +136,7 @@ class Engine {
   #lost(): void {
     this.#state = { kind: 'connecting' }
     this.#outbox.offline()
-    this.#backfill?.offline()
+    this.#background?.offline()
     this.#rooms.disconnected()
   }
 
@@ -168,7 +168,7 @@ class Engine {
     this.#status.online()
     this.#outbox.online()
     this.#history.online()
-    this.#backfill?.online()
+    this.#background?.online()
   }
 
   #written(changes: readonly Change[], cursors: ReadonlyMap<string, number>): void {
@@ -188,6 +188,7 @@ class Engine {
     if (this.#state.kind === 'ended') return
     markMissing(this.#store, conversationId, false)
     this.#rooms.noticed(conversationId)
+    this.#background?.noticed(conversationId)
   }
 
   #gone(conversationId: string): void {

@@ -16,7 +16,7 @@ export type EngineOptions = {
   /** What the browser thinks of its network: false is a hint, true says nothing. */
   hasNetwork?: () => boolean
   /** Without it, only what the reader opens is fetched. */
-  leisure?: Leisure
+  leisure?: () => Promise<Leisure>
   /** The server does not know this session any more. */
   onSignedOut(): void
   /** The session is another person's. */

@@ -1,5 +1,5 @@
 import type { ErrorData } from '#contract'
-import type { SendFailure } from '../store/database.ts'
+import type { SendFailure } from '../lib/sentences.ts'
 import { ConnectionLost, Refusal } from './rpc.ts'
 
 /** What to do with a call that was not carried out. */

@@ -23,7 +23,8 @@ export class Rooms {
   readonly #joined = new Map<string, Joined>()
   readonly #pulls = new Map<string, Promise<void>>()
   readonly #rejoinedAt = new Map<string, number>()
-  readonly #retries = new Map<string, () => void>()
+  /** Of each room, the end of its wait for the next join. */
+  readonly #timers = new Map<string, () => void>()
   /** The rooms that were opened, the current one first. */
   #recent: string[] = []
   #opened: string | null = null
@@ -69,8 +70,7 @@ export class Rooms {
   disconnected(): void {
     this.#connected = false
     this.#joined.clear()
-    for (const cancel of this.#retries.values()) cancel()
-    this.#retries.clear()
+    for (const id of [...this.#timers.keys()]) this.#cancel(id)
   }
 
   /** There is news that a room exists. */
@@ -80,16 +80,19 @@ export class Rooms {
 
   /** A room is not this person's any more. */
   gone(conversationId: string): void {
+    this.#cancel(conversationId)
     this.#joined.delete(conversationId)
     this.#replies.forget(conversationId)
   }
 
   /** Joins once more, because a piece of a live text is missing. */
   rejoin(conversationId: string): void {
-    const now = this.#parts.clock.now()
-    if (now - (this.#rejoinedAt.get(conversationId) ?? Number.NEGATIVE_INFINITY) < REJOIN_MS) return
-    this.#rejoinedAt.set(conversationId, now)
-    void this.#join(conversationId, 0)
+    const { clock } = this.#parts
+    const waitMs = (this.#rejoinedAt.get(conversationId) ?? Number.NEGATIVE_INFINITY) + REJOIN_MS - clock.now()
+    if (waitMs <= 0) {
+      this.#rejoinedAt.set(conversationId, clock.now())
+      void this.#join(conversationId, 0)
+    } else if (!this.#timers.has(conversationId)) this.#later(conversationId, waitMs, () => this.rejoin(conversationId))
   }
 
   /** Brings everything above the room's cursor into the store. Never throws: what fails is brought by the next join. */
@@ -122,7 +125,7 @@ export class Rooms {
 
   async #join(id: string, failures: number): Promise<void> {
     if (!this.#connected || this.state(id) === 'joining') return
-    this.#retries.get(id)?.()
+    this.#cancel(id)
     const state: Joined = { state: 'joining' }
     this.#joined.set(id, state)
     const outcome = await this.#tryJoin(id, () => this.#joined.get(id) === state).catch((error: unknown) => error)
@@ -162,20 +165,29 @@ export class Rooms {
   }
 
   #retry(id: string, failures: number, error: unknown): void {
-    const { clock, random } = this.#parts
     if (id !== this.#opened) return
     // The server counts the rooms of a socket: others make way.
     if (error instanceof Refusal && error.code === 'BUSY') for (const other of this.#recent.splice(1)) this.#leave(other)
-    const waitMs = backoffMs(failures, random, 1_000)
-    this.#retries.set(
-      id,
-      clock.after(waitMs, () => void this.#join(id, failures + 1)),
-    )
+    this.#later(id, backoffMs(failures, this.#parts.random, 1_000), () => void this.#join(id, failures + 1))
+  }
+
+  #later(id: string, waitMs: number, task: () => void): void {
+    this.#cancel(id)
+    const cancel = this.#parts.clock.after(waitMs, () => {
+      this.#timers.delete(id)
+      task()
+    })
+    this.#timers.set(id, cancel)
+  }
+
+  #cancel(id: string): void {
+    this.#timers.get(id)?.()
+    this.#timers.delete(id)
   }
 
   #leave(id: string): void {
     const { rpc, writer } = this.#parts
-    this.#retries.get(id)?.()
+    this.#cancel(id)
     this.#replies.forget(id)
     writer.forget(id)
     if (!this.#joined.delete(id)) return

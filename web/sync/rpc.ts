@@ -1,8 +1,8 @@
 import { createORPCClient, ORPCError } from '@orpc/client'
-import { RPCLink } from '@orpc/client/websocket'
 import type { ContractRouterClient } from '@orpc/contract'
 import type { contract } from '#contract'
 import type { Clock } from '../store/clock.ts'
+import { JsonLink } from './link.ts'
 import type { Wire } from './wire.ts'
 
 export type Client = ContractRouterClient<typeof contract>
@@ -25,7 +25,7 @@ export type Rpc = {
 }
 
 export function createRpc(wire: Wire, clock: Clock, timeoutMs: number = TIMEOUT_MS): Rpc {
-  const client = createORPCClient<Client>(new RPCLink({ websocket: wire }))
+  const client = createORPCClient<Client>(new JsonLink(wire))
   let inFlight = 0
   return {
     get inFlight() {
@@ -39,7 +39,6 @@ export function createRpc(wire: Wire, clock: Clock, timeoutMs: number = TIMEOUT_
       try {
         return await ask(client, { signal: controller.signal })
       } catch (error) {
-        // oRPC rejects with the same AbortError for a closed socket, a timeout and a lost queue.
         if (error instanceof ORPCError) throw error
         throw new ConnectionLost('no answer', { cause: error })
       } finally {

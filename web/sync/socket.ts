@@ -3,11 +3,10 @@ import { CLOSE, HEARTBEAT } from '#contract'
 import { type Clock, systemClock } from '../store/clock.ts'
 import { Patience } from './backoff.ts'
 import type { SocketOptions } from './options.ts'
+import { Pulse } from './pulse.ts'
 import { type Signal, watchSignals } from './signals.ts'
 import { Timers } from './timers.ts'
 import type { Wire, WireState } from './wire.ts'
-
-export type { SocketOptions } from './options.ts'
 
 const CONNECT_MS = 10_000
 /** A connection that ends sooner has not proven that the server is well: the next one waits longer. */
@@ -26,15 +25,14 @@ const FROZEN_BEATS = 4
 export class Socket extends EventTarget implements Wire {
   readonly #options: SocketOptions
   readonly #clock: Clock
+  readonly #connectMs: number
   readonly #patience: Patience
   #socket: Websocket
   /** Events of an instance that was left behind are nobody's. */
   #generation = 0
-  #heardAt = 0
-  #askedAt = 0
   #triedAt = 0
-  readonly #timers: Timers<'connect' | 'settle' | 'beat' | 'dead'>
-  #deadAt = Number.POSITIVE_INFINITY
+  readonly #timers: Timers<'connect' | 'settle'>
+  readonly #pulse: Pulse
   readonly #unwatch: () => void
   #state: WireState = 'connecting'
 
@@ -42,7 +40,9 @@ export class Socket extends EventTarget implements Wire {
     super()
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#connectMs = options.connectMs ?? CONNECT_MS
     this.#timers = new Timers(this.#clock)
+    this.#pulse = new Pulse(this.#clock, options, { ask: () => this.#socket.send(HEARTBEAT.ping), onDead: () => this.#rebuild() })
     this.#patience = new Patience(options.random ?? Math.random)
     this.#socket = this.#build()
     this.#unwatch = watchSignals(options.signals ?? globalThis, (signal) => this.#signalled(signal))
@@ -58,6 +58,7 @@ export class Socket extends EventTarget implements Wire {
 
   send(data: Parameters<Websocket['send']>[0]): void {
     this.#socket.send(data)
+    this.#pulse.sent()
   }
 
   close(): void {
@@ -90,22 +91,20 @@ export class Socket extends EventTarget implements Wire {
   #trying(): void {
     this.#triedAt = this.#clock.now()
     this.#timers.clear()
-    this.#timers.set('connect', this.#options.connectMs ?? CONNECT_MS, () => this.#rebuild())
+    this.#timers.set('connect', this.#connectMs, () => this.#rebuild())
     this.#become('connecting')
   }
 
   #opened(): void {
     this.#timers.clear()
-    this.#deadAt = Number.POSITIVE_INFINITY
-    this.#heardAt = this.#clock.now()
     this.#timers.set('settle', STABLE_MS, () => this.#patience.settled())
-    this.#beat()
+    this.#pulse.start()
     this.#become('online')
     this.dispatchEvent(new Event('open'))
   }
 
   #heard(data: unknown): void {
-    this.#heardAt = this.#clock.now()
+    this.#pulse.heard()
     if (typeof data !== 'string') return
     const first = data.charAt(0)
     if (first === '{') this.dispatchEvent(new MessageEvent('message', { data }))
@@ -113,8 +112,7 @@ export class Socket extends EventTarget implements Wire {
   }
 
   #closed(code: number): void {
-    if (code === CLOSE.signedOut) return this.#end('signedOut')
-    if (code === CLOSE.outdated) return this.#end('outdated')
+    if (code === CLOSE.signedOut || code === CLOSE.outdated) return this.#end(code === CLOSE.outdated ? 'outdated' : 'signedOut')
     if (this.#state === 'connecting') this.#checkSession()
     this.#down('waiting')
   }
@@ -129,40 +127,20 @@ export class Socket extends EventTarget implements Wire {
     )
   }
 
-  #beat(): void {
-    this.#timers.set('beat', this.#options.everyMs ?? HEARTBEAT.everyMs, () => {
-      this.#probe(this.#options.deadMs ?? HEARTBEAT.deadMs)
-      this.#beat()
-    })
-  }
-
-  #probe(deadMs: number): void {
-    const askedAt = this.#clock.now()
-    this.#socket.send(HEARTBEAT.ping)
-    // An earlier question keeps its earlier end, but only while it is unanswered.
-    const unanswered = this.#heardAt < this.#askedAt
-    if (unanswered && askedAt + deadMs >= this.#deadAt) return
-    this.#askedAt = askedAt
-    this.#deadAt = askedAt + deadMs
-    this.#timers.set('dead', deadMs, () => {
-      this.#deadAt = Number.POSITIVE_INFINITY
-      if (this.#heardAt < askedAt) this.#rebuild()
-    })
-  }
-
   #signalled(signal: Signal): void {
+    const now = this.#clock.now()
     switch (this.#state) {
       case 'online':
         // What a connection has lost meanwhile cannot be told: a new one catches up.
-        if (this.#clock.now() - this.#heardAt > FROZEN_BEATS * (this.#options.everyMs ?? HEARTBEAT.everyMs)) return this.#rebuild()
-        return this.#probe(signal === 'offline' ? OFFLINE_DEAD_MS : Math.min(this.#options.deadMs ?? HEARTBEAT.deadMs, BACK_DEAD_MS))
+        if (this.#pulse.missed > FROZEN_BEATS) return this.#rebuild()
+        return this.#pulse.probe(signal === 'offline' ? OFFLINE_DEAD_MS : BACK_DEAD_MS)
       case 'connecting':
-        // A try from before the network was back hangs; one that has just begun is as good as a new one.
-        if (signal === 'online' && this.#clock.now() - this.#triedAt > OFFLINE_DEAD_MS) this.#rebuild()
-        return
+        if (signal === 'offline') return
+        // A try from before the network was back hangs. One that has just begun may be as good as a new one, or hang, too.
+        if (signal === 'online' && now - this.#triedAt > OFFLINE_DEAD_MS) return this.#rebuild()
+        return this.#timers.set('connect', Math.min(BACK_DEAD_MS, this.#triedAt + this.#connectMs - now), () => this.#rebuild())
       case 'waiting':
-        if (signal !== 'offline') this.#rebuild()
-        return
+        return signal === 'offline' ? undefined : this.#rebuild()
       case 'closed':
       case 'signedOut':
       case 'outdated':
@@ -187,6 +165,7 @@ export class Socket extends EventTarget implements Wire {
 
   #down(state: WireState): void {
     this.#timers.clear()
+    this.#pulse.stop()
     const wasOnline = this.#state === 'online'
     this.#become(state)
     if (wasOnline) this.dispatchEvent(new Event('close'))
