@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { newId, type Person } from '#contract'
 import { create } from '../../server/database/conversations.ts'
+import { list } from '../../server/database/listing.ts'
+import { findLink, linksOf, makeLink, revokeLink, spendLink } from '../../server/database/links.ts'
+import { admit, changeRole, lockMembers, removeMember } from '../../server/database/members.ts'
 import { changedSince } from '../../server/database/messages.ts'
-import { everybody, everyLink, everyRoom } from '../../server/database/overview.ts'
+import { everybody, everyRoom } from '../../server/database/overview.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
 import { finish } from '../../server/database/replies.ts'
 import { member, person } from '../../server/database/schema.ts'
@@ -83,7 +86,43 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
         messages: 4,
         tokensToday: 16,
       })
-      expect(await everyLink(database.db)).toEqual([])
+      expect(await linksOf(database.db, null)).toEqual([])
+    })
+
+    test('a link is spent as often as it may be, and brings people into a room and out again', async () => {
+      const { db } = database
+      const conversationId = newId()
+      await create(db, ada, conversationId, {})
+      const id = newId()
+      const values = { id, tokenHash: `hash of ${id}`, kind: 'invite', conversationId, personId: null, role: 'viewer', label: 'x' } as const
+      const making = { ...values, usesLeft: 2, expiresAt: new Date(Date.now() + 60_000) }
+      const made = await makeLink(db, ada.id, making)
+      expect(made).toMatchObject({ kind: 'made', link: { id, usesLeft: 2, createdBy: { id: ada.id, name: 'Ada' } } })
+      expect(await makeLink(db, ada.id, making)).toEqual(made)
+      expect(await makeLink(db, eve.id, making)).toEqual({ kind: 'missing' })
+      const spent = await Promise.all(Array.from({ length: 5 }, () => db.transaction((tx) => spendLink(tx, id))))
+      expect(spent.filter(Boolean)).toHaveLength(2)
+      expect(await findLink(db, making.tokenHash)).toMatchObject({ id, works: false, usesLeft: 0 })
+      expect(await linksOf(db, conversationId)).toEqual([])
+
+      const { cursor } = await list(db, eve.id, null)
+      const come = () =>
+        db.transaction(async (tx) => {
+          const locked = await lockMembers(tx, conversationId)
+          return locked && admit(tx, locked, { personId: eve.id, role: 'viewer', linkId: id })
+        })
+      expect(await come()).toMatchObject({ personId: eve.id, role: 'viewer', read: 0 })
+      const change = { conversationId, personId: eve.id, role: 'participant' } as const
+      expect(await changeRole(db, eve.id, change)).toMatchObject({ kind: 'role' })
+      expect(await changeRole(db, ada.id, change)).toMatchObject({ kind: 'done', placed: [{ personId: eve.id, role: 'participant' }] })
+      expect((await list(db, eve.id, cursor)).memberships).toContainEqual({ conversationId, role: 'participant', read: 0 })
+      expect(await removeMember(db, ada.id, conversationId, eve.id)).toMatchObject({ kind: 'done', gone: [eve.id] })
+      expect((await list(db, eve.id, cursor)).gone).toEqual([conversationId])
+      await come()
+      expect((await list(db, eve.id, cursor)).gone).toEqual([])
+      const link = await findLink(db, making.tokenHash)
+      expect(link && (await revokeLink(db, link, true))).toEqual([eve.id])
+      expect(await removeMember(db, ada.id, conversationId, ada.id)).toMatchObject({ kind: 'done', buried: true })
     })
 
     test('a budget is kept as it was set last', async () => {
