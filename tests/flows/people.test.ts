@@ -3,11 +3,13 @@ import { SQL } from 'bun'
 import { CLOSE, type Frame, LIMITS, newId, type Role } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
 import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
 import { comeIn, type Entered, enter, introduce, inviteTo, postEnter } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
+let emulator: Emulator
 let postgres: Postgres
 let server: TestServer
 let sql: SQL
@@ -15,9 +17,10 @@ let ada: Entered
 let tab: TestClient
 
 beforeAll(async () => {
+  emulator = await startEmulator()
   postgres = await startPostgres()
   sql = new SQL(postgres.url, { max: 1 })
-  server = await startServer({ env: { DATABASE_URL: postgres.url } })
+  server = await startServer({ env: { DATABASE_URL: postgres.url, GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
   ada = await enter(server)
 }, 60_000)
 
@@ -32,6 +35,7 @@ afterEach(async () => {
 afterAll(async () => {
   await sql.close()
   expect(await server.stop()).toBe(0)
+  await emulator.stop()
   await postgres.stop()
 }, 30_000)
 
@@ -376,6 +380,26 @@ test('only an owner changes roles; the room has one, who cannot leave it without
   expect(deleted).toBe(true)
   await bobs.close()
   await carols.close()
+})
+
+test('whoever becomes a viewer can stop nothing any more, and whoever is removed neither, in a room that their tab has joined', async () => {
+  const id = await room()
+  const bob = await comeIn(server, (await inviteTo(tab, id)).token, 'Bob')
+  const guest = await connect(server, bob.cookie)
+  await join(guest, id)
+  const replyId = newId()
+  await tab.rpc.message.send({ id: newId(), conversationId: id, text: '[[hand]] slowly', kind: 'prompt', replyId })
+  const answer = await emulator.next({ prompt: 'slowly' })
+  const stop = () => refusalOf(guest.rpc.reply.stop({ id: replyId }))
+  await tab.rpc.member.update({ conversationId: id, personId: bob.person.id, role: 'viewer' })
+  expect(await stop()).toEqual({ code: 'FORBIDDEN', data: { reason: 'role' } })
+  await tab.rpc.member.remove({ conversationId: id, personId: bob.person.id })
+  expect(await stop()).toEqual({ code: 'NOT_FOUND', data: { what: 'reply' } })
+  await answer.write('Done')
+  await answer.finish()
+  await join(tab, id)
+  await eventually(async () => (await join(tab, id)).messages.some((row) => row.kind === 'reply' && row.state === 'complete'))
+  await guest.close()
 })
 
 test('two owners at once cannot be made, and a room is never without one', async () => {
