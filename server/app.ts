@@ -11,6 +11,7 @@ import { type Log, reason } from './log.ts'
 import type { Assets } from './pages/assets.ts'
 import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
 import { secured } from './pages/headers.ts'
+import type { sharePages } from './pages/shares.ts'
 import type { Model } from './replies/model.ts'
 import type { Connection, Sockets } from './rooms/sockets.ts'
 
@@ -20,6 +21,7 @@ export type AppParts = {
   readonly model: Model
   readonly assets: Assets
   readonly version: string
+  readonly shares: ReturnType<typeof sharePages>
   readonly log: Log
   /** Asked for every request, since the port is known only once the server listens. */
   readonly trust: () => Trust
@@ -30,7 +32,7 @@ const ENTER_BYTES = 4_096
 
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
-  const { assets, database, log, model, sockets, trust, version } = parts
+  const { assets, database, log, model, shares, sockets, trust, version } = parts
   const { db } = database
   const mayTry = createAttempts(ENTER_ATTEMPTS)
   // There will always be one once there is: strangers at the door need not reach the database.
@@ -90,6 +92,7 @@ export function createApp(parts: AppParts) {
         },
         { parse: 'none' },
       )
+      .use(shares)
       .get('/enter', async ({ request }) => {
         owner ||= (await findOwner(db)) !== null
         return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))

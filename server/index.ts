@@ -8,6 +8,7 @@ import { type Db, openDatabase } from './database/open.ts'
 import { findOwner, forgetExpired } from './database/people.ts'
 import { createLog, type Log, reason } from './log.ts'
 import { loadAssets } from './pages/assets.ts'
+import { readShared, sharePages } from './pages/shares.ts'
 import { createRouter } from './procedures/index.ts'
 import { createDemo } from './replies/demo.ts'
 import { createGemini } from './replies/gemini.ts'
@@ -17,6 +18,7 @@ import { lookAgain, recover } from './replies/recover.ts'
 import { createLocalBus } from './rooms/bus.ts'
 import { createChanges } from './rooms/changes.ts'
 import { createSocketHandlers } from './rooms/socket.ts'
+import { type Reader, Readers } from './rooms/readers.ts'
 import { type Connection, Sockets } from './rooms/sockets.ts'
 
 const { version } = packageJson
@@ -41,6 +43,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const bus = createLocalBus()
     const changes = createChanges(bus, (id) => lookAgain(db, replies, id))
     const sockets = new Sockets()
+    const readers = new Readers((id) => readShared(db, replies, id))
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
     const parts = { db, bus, changes, model, log, journals: openJournals(join(config.dataDir, 'journal')) }
@@ -48,10 +51,12 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const socket = createSocketHandlers({
       router: createRouter({ db, changes, replies, model, version }),
       sockets,
+      readers,
       onError: (error) => log.error('call.failed', { reason: reason(error) }),
     })
     const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
-    const app = createApp({ database, sockets, model, assets, version, log, trust: () => trust })
+    const shares = sharePages({ database, assets, changes, replies, readers, trust: () => trust })
+    const app = createApp({ database, sockets, shares, model, assets, version, log, trust: () => trust })
 
     await forgetExpired(db)
     const waiting = await recover(parts)
@@ -67,6 +72,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
       const until = performance.now() + CALL_GRACE_MS
       while (socket.inFlight() > 0 && performance.now() < until) await Bun.sleep(10)
       sockets.closeAll()
+      readers.closeAll()
       await Promise.race([stopped, Bun.sleep(CALL_GRACE_MS)])
       await server.stop(true)
     })
@@ -107,7 +113,7 @@ function loadClient() {
   }
 }
 
-function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<Connection>) {
+function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<Connection | Reader>) {
   const { host, port, tls } = config
   try {
     app.listen({

@@ -3,7 +3,7 @@ import { path } from '../database/messages.ts'
 import { begin, defer, findQueued, finish, type Outcome } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { roomTopic } from '../rooms/bus.ts'
+import { roomTopic, shareTopic } from '../rooms/bus.ts'
 import type { Ending, Journal } from './journal.ts'
 import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
@@ -115,7 +115,8 @@ async function unasked(parts: ReplyParts, run: Run, closing: AbortSignal, error:
 function show({ bus }: ReplyParts, run: Run, text: string): void {
   const before = run.text ?? ''
   run.text = before + text
-  bus.publish(roomTopic(run.conversationId), ['delta', run.id, before.length, text])
+  for (const topic of [roomTopic(run.conversationId), shareTopic(run.conversationId)])
+    bus.publish(topic, ['delta', run.id, before.length, text])
 }
 
 // Beside the wait: when it cannot be written, the wait is the same.

@@ -1,6 +1,6 @@
 import type { Change } from '../database/conversations.ts'
 import { isUnavailable } from '../database/sql-state.ts'
-import { type Bus, personTopic, roomTopic } from './bus.ts'
+import { type Bus, personTopic, roomTopic, shareTopic } from './bus.ts'
 
 /** Between two looks at a database that is away. */
 const AGAIN_MS = 500
@@ -72,6 +72,10 @@ export function createChanges(bus: Bus, look: (conversationId: string) => Promis
 function publish(bus: Bus, { conversation, messages, members }: Change): void {
   // The members have been told that it is gone; a reply that ends after that is nobody's news.
   if (conversation.deleted) return
-  for (const message of messages) bus.publish(roomTopic(conversation.id), ['message', message])
+  for (const message of messages) {
+    bus.publish(roomTopic(conversation.id), ['message', message])
+    if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', message])
+  }
+  bus.publish(shareTopic(conversation.id), ['title', conversation.title])
   for (const personId of members) bus.publish(personTopic(personId), ['conversation', conversation])
 }
