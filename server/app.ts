@@ -12,6 +12,7 @@ import type { Assets } from './pages/assets.ts'
 import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
 import { secured } from './pages/headers.ts'
 import { AWAY, CROWDED, FAILED, NO_PAGE } from './pages/notices.ts'
+import type { sharePages } from './pages/shares.ts'
 import type { Model } from './replies/model.ts'
 import type { Connection, Sockets } from './rooms/sockets.ts'
 
@@ -23,6 +24,7 @@ export type AppParts = {
   readonly model: Model
   readonly assets: Assets
   readonly version: string
+  readonly shares: ReturnType<typeof sharePages>
   readonly log: Log
   /** Asked for every request, since the port is known only once the server listens. */
   readonly trust: () => Trust
@@ -35,7 +37,7 @@ const STRANGER_S = 60
 
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
-  const { assets, database, entrance, log, model, sessions, sockets, trust, version } = parts
+  const { assets, database, entrance, log, model, sessions, shares, sockets, trust, version } = parts
   const { db } = database
   // There will always be one once there is: strangers at the door need not reach the database.
   let owner = false
@@ -61,7 +63,7 @@ export function createApp(parts: AppParts) {
       if (!isSameOrigin(request, trust()))
         return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
       // A session that ends while it is being read would otherwise come in by what was true before.
-      const arrival = sockets.arrive()
+      const arrival = sockets.arrivals.arrive()
       try {
         const session = await who(request)
         if (!session || arrival.hasEnded(session.id, session.person.id))
@@ -78,6 +80,7 @@ export function createApp(parts: AppParts) {
     })
     .post('/auth/enter', async ({ request }) => answer(request, await entrance.enter(request, addressOfPeer(request))), { parse: 'none' })
     .post('/auth/leave', async ({ request }) => answer(request, await entrance.leave(request, addressOfPeer(request))), { parse: 'none' })
+    .use(shares)
     .get('/enter', async ({ request }) => {
       owner ||= (await inTime(findOwner(db), LOOK_MS)) !== null
       return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))

@@ -11,6 +11,7 @@ export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'
 export type { Link, Member, Membership, Session } from './people.ts'
 export type { contract } from './procedures.ts'
+export type { SharedPage, ShareFrame } from './share.ts'
 export type { Budget, Health, PersonRow, RoomRow, UsageRow } from './spending.ts'
 export type {
   AnswerRule,

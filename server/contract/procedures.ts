@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { LIMITS } from './limits.ts'
 import { admin, usage } from './owner-procedures.ts'
 import { link, member, presence, session } from './people-procedures.ts'
-import { Member, Membership, Token } from './people.ts'
+import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
 import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict } from './records.ts'
 
@@ -61,8 +61,6 @@ export const contract = {
     pull: procedure(strict({ id: Id, since: Revision, limit }), strict(changes)),
     /** Rows with a position below `before`, newest first. */
     history: procedure(strict({ id: Id, before: Revision, limit }), strict({ messages: Type.Array(Message), more: Type.Boolean() })),
-    /** A new room of the caller's own with what a share shows. Idempotent by id. */
-    copy: procedure(strict({ id: Id, token: Token }), Conversation),
   },
   message: {
     /** Stores a prompt with its queued reply, or a note. Idempotent by `id`; answered only after the commit. */

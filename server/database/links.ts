@@ -11,8 +11,8 @@ type LinkRow = typeof link.$inferSelect
 /** A link, and whether it opened anything when it was looked for. */
 export type FoundLink = LinkRow & { readonly works: boolean }
 
-/** Not revoked, not expired, not used up, and whoever made it may still come in. */
-const works = and(
+/** Of a link: not revoked, not expired, not used up, and whoever made it may still come in. */
+export const works = and(
   isNull(link.revokedAt),
   or(isNull(link.expiresAt), gt(link.expiresAt, sql`now()`)),
   or(isNull(link.usesLeft), gt(link.usesLeft, 0)),
@@ -110,6 +110,12 @@ export async function revokeLink(db: Db, { id, conversationId }: LinkRow, people
       .where(and(eq(link.id, id), isNull(link.revokedAt)))
     return room && people ? removeThoseOf(tx, room, id) : []
   })
+}
+
+/** What a person has made, all of it. */
+export async function linksBy(db: Db, personId: string): Promise<string[]> {
+  const rows = await db.select({ id: link.id }).from(link).where(eq(link.createdBy, personId))
+  return rows.map(({ id }) => id)
 }
 
 function withMaker(db: Queryable) {

@@ -12,8 +12,8 @@ export type Placed = {
   readonly conversation: Conversation | null
 }
 
-/** Who is in a room, as that has changed: those whose place is another one, and those to whom the room is gone. */
-export type Standing = { readonly placed: readonly Placed[]; readonly gone: readonly string[] }
+/** Who is in a room, as that has changed: those whose place is another one, and those to whom the room is gone; `buried`: to everybody. */
+export type Standing = { readonly placed: readonly Placed[]; readonly gone: readonly string[]; readonly buried?: boolean }
 
 export const NOBODY_MOVED: Standing = { placed: [], gone: [] }
 

@@ -1,10 +1,10 @@
-import { linksOf, reachLink, revokeLink } from '../database/links.ts'
+import { linksBy, linksOf, reachLink, revokeLink } from '../database/links.ts'
 import { changePerson, everybody, everyRoom } from '../database/overview.ts'
 import { closeSession } from '../database/sessions.ts'
 import { os, type Parts } from './router.ts'
 
 /** For the owner of the server, who need not be in a room to see that it is there. */
-export function adminProcedures({ budgets, database, db, model, replies, sockets, startedAt, version }: Parts) {
+export function adminProcedures({ budgets, database, db, model, readers, replies, sockets, startedAt, version }: Parts) {
   const owner = os.admin.use(({ next, context, errors }) => {
     if (context.socket.data.person.kind !== 'owner') throw errors.FORBIDDEN({ data: { reason: 'owner' } })
     return next()
@@ -35,7 +35,10 @@ export function adminProcedures({ budgets, database, db, model, replies, sockets
       // Nobody else could ever take it back.
       if (change.disabled && id === context.socket.data.person.id) throw errors.FORBIDDEN({ data: { reason: 'last_owner' } })
       if (!(await changePerson(db, id, change))) throw errors.NOT_FOUND({ data: { what: 'person' } })
-      if (change.disabled) sockets.closePerson(id)
+      if (change.disabled) {
+        sockets.closePerson(id)
+        for (const link of await linksBy(db, id)) readers.closeLink(link)
+      }
       return {}
     }),
 
@@ -48,6 +51,7 @@ export function adminProcedures({ budgets, database, db, model, replies, sockets
     revokeLink: owner.revokeLink.handler(async ({ input: { id } }) => {
       const found = await reachLink(db, id, null)
       if (found) await revokeLink(db, found, false)
+      readers.closeLink(id)
       return {}
     }),
   }

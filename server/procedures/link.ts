@@ -4,7 +4,7 @@ import { reach } from '../database/conversations.ts'
 import { linksOf, makeLink, type NewLink, reachLink, revokeLink } from '../database/links.ts'
 import { os, type Parts } from './router.ts'
 
-export function linkProcedures({ db, changes }: Parts) {
+export function linkProcedures({ db, changes, readers }: Parts) {
   const { link } = os
   return {
     invite: link.invite.handler(async ({ input, context, errors }) => {
@@ -37,6 +37,7 @@ export function linkProcedures({ db, changes }: Parts) {
       if (!found) throw errors.NOT_FOUND({ data: { what: 'link' } })
       const work = async () => ({ placed: [], gone: await revokeLink(db, found, people) })
       await (found.conversationId === null ? work() : changes.members(found.conversationId, work))
+      readers.closeLink(id)
       return {}
     }),
   }

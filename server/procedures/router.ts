@@ -8,6 +8,7 @@ import type { Budgets } from '../replies/budgets.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
 import type { Presence } from '../rooms/presence.ts'
+import type { Readers } from '../rooms/readers.ts'
 import type { CallContext, Sockets } from '../rooms/sockets.ts'
 
 /** What the procedures work with. */
@@ -16,6 +17,7 @@ export type Parts = {
   readonly changes: Changes
   readonly replies: ReplyQueue
   readonly presence: Presence
+  readonly readers: Readers
   readonly sockets: Sockets
   readonly budgets: Budgets
   readonly model: Model

@@ -3,7 +3,7 @@ import { path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { roomTopic } from '../rooms/bus.ts'
+import { roomTopic, shareTopic } from '../rooms/bus.ts'
 import { FAILED, NOTHING_SAID, settle, stopUnasked, write } from './ending.ts'
 import type { Journal } from './journal.ts'
 import type { ModelRequest } from './model.ts'
@@ -111,7 +111,8 @@ function isLeft({ stop: { signal } }: Run): boolean {
 function show({ bus }: ReplyParts, run: Run, text: string): void {
   const before = run.text ?? ''
   run.text = before + text
-  bus.publish(roomTopic(run.conversationId), ['delta', run.id, before.length, text])
+  for (const topic of [roomTopic(run.conversationId), shareTopic(run.conversationId)])
+    bus.publish(topic, ['delta', run.id, before.length, text])
 }
 
 // Beside the wait: when it cannot be written, the wait is the same.

@@ -1,8 +1,9 @@
 import type { Change } from '../database/conversations.ts'
 import type { Standing } from '../database/members.ts'
 import { isUnavailable } from '../database/sql-state.ts'
-import { type Bus, personTopic, roomTopic } from './bus.ts'
+import { type Bus, personTopic, roomTopic, shareTopic } from './bus.ts'
 import type { Presence } from './presence.ts'
+import type { Readers } from './readers.ts'
 import type { Sockets } from './sockets.ts'
 
 /** Between two looks at a database that is away. */
@@ -14,6 +15,7 @@ export type ChangesParts = {
   readonly bus: Bus
   readonly sockets: Pick<Sockets, 'drop' | 'peopleIn' | 'setRole'>
   readonly presence: Pick<Presence, 'people' | 'publishPeople'>
+  readonly readers: Pick<Readers, 'closeRoom'>
   /** The room as it is, after a change that may or may not have been made. */
   readonly look: (conversationId: string) => Promise<Omit<Change, 'messages'> | null>
 }
@@ -23,7 +25,7 @@ export type ChangesParts = {
  * next one starts, so that frames leave in the order of their revisions. The row lock in the database orders the commits anyway; this
  * keeps the continuations of two commits from overtaking each other.
  */
-export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
+export function createChanges({ bus, sockets, presence, readers, look }: ChangesParts) {
   const tails = new Map<string, Promise<unknown>>()
   const unsure = new Set<string>()
 
@@ -49,7 +51,7 @@ export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
     const tell = () =>
       inTurn(conversationId, async () => {
         const now = await look(conversationId)
-        if (now?.conversation.deleted) sayGone(conversationId, now.members)
+        if (now?.conversation.deleted) bury(conversationId, now.members)
         else if (now) {
           publish(bus, { ...now, messages: [] })
           await lookWhoIsThere(conversationId)
@@ -76,6 +78,11 @@ export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
     for (const personId of people) bus.publish(personTopic(personId), ['gone', conversationId])
   }
 
+  function bury(conversationId: string, members: readonly string[]): void {
+    sayGone(conversationId, members)
+    readers.closeRoom(conversationId)
+  }
+
   return {
     /** Runs `work` in the conversation's turn and publishes the change it returns, if any. Rejects as `work` does. */
     change<T extends { readonly change: Change | null }>(conversationId: string, work: () => Promise<T>): Promise<T> {
@@ -94,7 +101,8 @@ export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
           if (conversation) bus.publish(personTopic(personId), ['conversation', conversation])
           bus.publish(personTopic(personId), ['membership', conversationId, role, read])
         }
-        sayGone(conversationId, result.gone)
+        if (result.buried) bury(conversationId, result.gone)
+        else sayGone(conversationId, result.gone)
         if (result.placed.length + result.gone.length > 0) presence.publishPeople(conversationId)
         return result
       })
@@ -103,7 +111,7 @@ export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
     remove<T extends { readonly members: readonly string[] }>(conversationId: string, work: () => Promise<T>): Promise<T> {
       return inTurn(conversationId, async () => {
         const result = await work()
-        sayGone(conversationId, result.members)
+        if (result.members.length > 0) bury(conversationId, result.members)
         return result
       })
     },
@@ -113,6 +121,10 @@ export function createChanges({ bus, sockets, presence, look }: ChangesParts) {
 function publish(bus: Bus, { conversation, messages, members }: Change): void {
   // The members have been told that it is gone; a reply that ends after that is nobody's news.
   if (conversation.deleted) return
-  for (const message of messages) bus.publish(roomTopic(conversation.id), ['message', message])
+  for (const message of messages) {
+    bus.publish(roomTopic(conversation.id), ['message', message])
+    if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', message])
+  }
+  bus.publish(shareTopic(conversation.id), ['title', conversation.title])
   for (const personId of members) bus.publish(personTopic(personId), ['conversation', conversation])
 }

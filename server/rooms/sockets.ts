@@ -1,5 +1,6 @@
 import type { ServerWebSocket } from 'bun'
 import { CLOSE, LIMITS, type Person, type Role } from '#contract'
+import { Arrivals } from './arrivals.ts'
 import { personTopic, roomTopic } from './bus.ts'
 
 /** What a socket carries: who opened it, by which session, the rooms it has joined, each with what its person may do there, and joins under way. */
@@ -15,9 +16,6 @@ export type Connection = {
 /** A join under way, and what the membership has become since it began: that counts, whatever was read before. */
 export type Joining = { readonly conversationId: string; became: Role | 'gone' | null }
 
-/** Somebody at the door: while it is looked up who they are, that may come to an end. */
-export type Arrival = { hasEnded(sessionId: string, personId: string): boolean; over(): void }
-
 export type Socket = ServerWebSocket<Connection>
 
 /** What every call knows: the socket it came by, and whether there have been too many: then, when to come again. */
@@ -25,8 +23,8 @@ export type CallContext = { readonly socket: Socket; readonly retryAfterMs: numb
 
 /** The open sockets of this process: what is taken from a person is taken from these at once. */
 export class Sockets {
+  readonly arrivals = new Arrivals()
   readonly #open = new Set<Socket>()
-  readonly #arrivals = new Set<Set<string>>()
   readonly #whenEnded: () => void
 
   /** `whenEnded` is called before the sockets of a session or a person are closed because their time here is over. */
@@ -36,16 +34,6 @@ export class Sockets {
 
   get count(): number {
     return this.#open.size
-  }
-
-  /** To be called before it is read who somebody is; a session that ends after that is known to have ended. */
-  arrive(): Arrival {
-    const ended = new Set<string>()
-    this.#arrivals.add(ended)
-    return {
-      hasEnded: (sessionId, personId) => ended.has(sessionId) || ended.has(personId),
-      over: () => void this.#arrivals.delete(ended),
-    }
   }
 
   add(socket: Socket): void {
@@ -113,7 +101,7 @@ export class Sockets {
 
   #end(id: string, fits: (connection: Connection) => boolean): void {
     this.#whenEnded()
-    for (const ended of this.#arrivals) ended.add(id)
+    this.arrivals.end(id)
     for (const socket of this.#open) if (fits(socket.data)) socket.close(CLOSE.signedOut, 'signed out')
   }
 }

@@ -334,6 +334,53 @@ test('a link that is revoked with its people takes out all who came by it, and n
   for (const one of [bobs, eves, carols]) await one.close()
 })
 
+/** Reads a share as its page does; answers what it hears, and the code with which it is closed. */
+async function read(token: string): Promise<{ frames: string[]; closed: Promise<number> }> {
+  const url = new URL(`/s/${token}/live`, server.url)
+  url.protocol = 'ws:'
+  // Bun's WebSocket takes headers; the browser's type of the constructor does not know them.
+  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
+  const socket = new Socket(url, { headers: { origin: new URL(server.url).origin } })
+  const frames: string[] = []
+  const closed = Promise.withResolvers<number>()
+  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => frames.push(String(data)))
+  socket.addEventListener('close', ({ code }) => closed.resolve(code))
+  await eventually(() => frames.length > 0 || socket.readyState === WebSocket.CLOSED)
+  return { frames, closed: closed.promise }
+}
+
+test('readers of a share hear no note, and are closed when it is revoked, its room goes or its maker is disabled', async () => {
+  const bob = await introduce(postgres.url, ada, 'Bob')
+  const bobs = await connect(server, bob.cookie)
+  const share = async (owner: TestClient, conversationId: string) => {
+    const secret = { id: newId(), token: newToken() }
+    await owner.rpc.link.share({ ...secret, conversationId, label: '', lastsMs: null })
+    return secret
+  }
+  const rooms = [await room(), await room(), await room(bobs)] as const
+  const shares = [await share(tab, rooms[0]), await share(tab, rooms[1]), await share(bobs, rooms[2])] as const
+  const readers = await Promise.all(shares.map(({ token }) => read(token)))
+  await join(tab, rooms[0])
+  await note(tab, rooms[0], 'for people only')
+  await tab.rpc.conversation.update({ id: rooms[0], title: 'Read on' })
+  await eventually(() => readers[0]?.frames.some((frame) => frame.includes('Read on')))
+  expect(readers[0]?.frames.join('')).not.toContain('for people only')
+  const ends: (() => Promise<unknown>)[] = [
+    () => tab.rpc.link.revoke({ id: shares[0].id, people: false }),
+    () => tab.rpc.member.remove({ conversationId: rooms[1], personId: ada.person.id }),
+    () => tab.rpc.admin.updatePerson({ id: bob.person.id, disabled: true }),
+  ]
+  for (const [index, end] of ends.entries()) {
+    await end()
+    const { closed } = readers[index] ?? {}
+    expect(closed && (await within(closed, AT_ONCE_MS, 'The end of a reader'))).toBe(CLOSE.removed)
+    const page = await fetch(new URL(`/s/${shares[index]?.token}`, server.url))
+    expect(page.status).toBe(404)
+    expect((await (await read(shares[index]?.token ?? '')).closed) >= 1000).toBe(true)
+  }
+  await bobs.closed
+})
+
 test('only an owner changes roles; the room has one, who cannot leave it without an heir, unless they are alone', async () => {
   const id = await room()
   const { token } = await inviteTo(tab, id)

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import { type Frame, HEARTBEAT, type Member, newId, type Person } from '#contract'
+import { HEARTBEAT, type Member, newId, type Person } from '#contract'
 import { create } from '../../server/database/conversations.ts'
 import { member, person } from '../../server/database/schema.ts'
 import type { Log } from '../../server/log.ts'
+import type { Bus } from '../../server/rooms/bus.ts'
 import { type Looker, Presence } from '../../server/rooms/presence.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -14,7 +15,7 @@ const ROOM = newId()
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 let database: TestDatabase
-const frames: Frame[] = []
+const frames: Parameters<Bus['publish']>[1][] = []
 let nowMs = 1_000_000
 let presence: Presence
 
