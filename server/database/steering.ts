@@ -81,7 +81,8 @@ export async function reorder(
     const found = locked ? (await byIds(tx, input.ids)).map(({ row }) => row) : []
     const prompts = found.filter(({ conversationId, kind }) => conversationId === input.conversationId && kind === 'prompt')
     if (!locked || prompts.length < input.ids.length) return { kind: 'missing' }
-    if (prompts.some(({ authorId }) => authorId !== by.id)) return { kind: 'forbidden' }
+    // Whoever may only read now may take back what they have asked, but not say it elsewhere.
+    if (locked.role === 'viewer' || prompts.some(({ authorId }) => authorId !== by.id)) return { kind: 'forbidden' }
     if (Math.max(...prompts.map((row) => row.revision)) !== input.revision) return { kind: 'reordered', change: null }
     const replies = await repliesTo(tx, input.conversationId, input.ids)
     const waiting = prompts.every(({ id, deletedAt }) => deletedAt === null && waits(replies, id))
