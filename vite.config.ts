@@ -18,7 +18,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      input: ['web/index.ts', 'web/enter.ts'],
+      input: ['web/index.ts', 'web/enter.ts', 'web/share.ts'],
       output: {
         codeSplitting: {
           groups: [

@@ -1,10 +1,8 @@
 import { Elysia } from 'elysia'
 import { isId } from '#contract'
-import { createAttempts } from './access/attempts.ts'
-import { sessionCookie } from './access/cookies.ts'
-import { enter } from './access/enter.ts'
+import type { Entrance } from './access/entrance.ts'
 import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
-import { createSessions, TooManyStrangers } from './access/sessions.ts'
+import { type Sessions, TooManyStrangers } from './access/sessions.ts'
 import { inTime } from './database/in-time.ts'
 import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
@@ -14,22 +12,24 @@ import type { Assets } from './pages/assets.ts'
 import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
 import { secured } from './pages/headers.ts'
 import { AWAY, CROWDED, FAILED, NO_PAGE } from './pages/notices.ts'
+import type { sharePages } from './pages/shares.ts'
 import type { Model } from './replies/model.ts'
 import type { Connection, Sockets } from './rooms/sockets.ts'
 
 export type AppParts = {
   readonly database: Database
   readonly sockets: Sockets
+  readonly sessions: Sessions
+  readonly entrance: Entrance
   readonly model: Model
   readonly assets: Assets
   readonly version: string
+  readonly shares: ReturnType<typeof sharePages>
   readonly log: Log
   /** Asked for every request, since the port is known only once the server listens. */
   readonly trust: () => Trust
 }
 
-const ENTER_ATTEMPTS = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
-const ENTER_BYTES = 4_096
 /** A person who waits for a page shall soon hear what is the matter. */
 const LOOK_MS = 5_000
 const AGAIN_S = 5
@@ -37,10 +37,8 @@ const STRANGER_S = 60
 
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
-  const { assets, database, log, model, sockets, trust, version } = parts
+  const { assets, database, entrance, log, model, sessions, shares, sockets, trust, version } = parts
   const { db } = database
-  const mayTry = createAttempts(ENTER_ATTEMPTS)
-  const sessions = createSessions(db)
   // There will always be one once there is: strangers at the door need not reach the database.
   let owner = false
 
@@ -64,46 +62,25 @@ export function createApp(parts: AppParts) {
     .get('/rpc', async ({ request, server }) => {
       if (!isSameOrigin(request, trust()))
         return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
-      const session = await who(request)
-      if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
-      const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-      const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Map() }
-      // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
-      const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
-      if (server?.upgrade(request, { data, headers })) return undefined
-      return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
-    })
-    .post(
-      '/auth/enter',
-      async ({ request }) => {
-        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-        if (!mayTry(addressOfPeer(request))) return answer(request, refusal('too_many', 429))
-        const input = await readInput(request)
-        if (!input) return answer(request, refusal('bad_request', 400))
-        const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
-        switch (result.kind) {
-          case 'entered':
-            sessions.welcome(result.token)
-            return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
-          case 'refused':
-            return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
-        }
-      },
-      { parse: 'none' },
-    )
-    .post(
-      '/auth/leave',
-      async ({ request }) => {
-        if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
+      // A session that ends while it is being read would otherwise come in by what was true before.
+      const arrival = sockets.arrivals.arrive()
+      try {
         const session = await who(request)
-        if (session) {
-          await inTime(sessions.signOut(session), LOOK_MS)
-          sockets.closeSession(session.id)
-        }
-        return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
-      },
-      { parse: 'none' },
-    )
+        if (!session || arrival.hasEnded(session.id, session.person.id))
+          return answer(request, new Response('Sign in first.', { status: 401 }))
+        const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
+        const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Map(), joining: new Set() }
+        // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
+        const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
+        if (server?.upgrade(request, { data, headers })) return undefined
+        return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+      } finally {
+        arrival.over()
+      }
+    })
+    .post('/auth/enter', async ({ request }) => answer(request, await entrance.enter(request, addressOfPeer(request))), { parse: 'none' })
+    .post('/auth/leave', async ({ request }) => answer(request, await entrance.leave(request, addressOfPeer(request))), { parse: 'none' })
+    .use(shares)
     .get('/enter', async ({ request }) => {
       owner ||= (await inTime(findOwner(db), LOOK_MS)) !== null
       return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
@@ -166,17 +143,4 @@ function page(html: string, status = 200): Response {
 
 function refusal(error: string, status: number): Response {
   return Response.json({ error }, { status })
-}
-
-/** The body of POST /auth/enter; null when it is not a small JSON object. */
-async function readInput(request: Request): Promise<{ token: unknown; name: unknown } | null> {
-  const text = await request.text()
-  if (text.length > ENTER_BYTES) return null
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null) return null
-    return { token: 'token' in value ? value.token : undefined, name: 'name' in value ? value.name : undefined }
-  } catch {
-    return null
-  }
 }

@@ -2,13 +2,19 @@ import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { openAdminSocket } from './access/admin.ts'
 import { makeClaimLink } from './access/enter.ts'
+import { createEntrance } from './access/entrance.ts'
+import { createSessions } from './access/sessions.ts'
 import { createApp } from './app.ts'
 import { type Config, readConfig, StartError } from './config.ts'
 import { type Db, openDatabase } from './database/open.ts'
-import { findOwner, forgetExpired } from './database/people.ts'
+import { findOwner } from './database/people.ts'
+import { forgetExpired, touchSessions } from './database/sessions.ts'
+import { address, isLoopback, listen } from './listen.ts'
 import { createLog, type Log, reason } from './log.ts'
 import { loadAssets } from './pages/assets.ts'
+import { readShared, sharePages } from './pages/shares.ts'
 import { createRouter } from './procedures/index.ts'
+import { Budgets } from './replies/budgets.ts'
 import { createDemo } from './replies/demo.ts'
 import { createGemini } from './replies/gemini.ts'
 import { openJournals } from './replies/journal.ts'
@@ -16,8 +22,10 @@ import { ReplyQueue } from './replies/queue.ts'
 import { lookAgain, recover } from './replies/recover.ts'
 import { createLocalBus } from './rooms/bus.ts'
 import { createChanges } from './rooms/changes.ts'
+import { Presence } from './rooms/presence.ts'
 import { createSocketHandlers } from './rooms/socket.ts'
-import { type Connection, Sockets } from './rooms/sockets.ts'
+import { Readers } from './rooms/readers.ts'
+import { Sockets } from './rooms/sockets.ts'
 
 const { version } = packageJson
 const CLIENT = join(import.meta.dirname, '../dist/client')
@@ -39,23 +47,51 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
   try {
     const { db } = database
     const bus = createLocalBus()
-    const changes = createChanges(bus, (id) => lookAgain(db, replies, id))
-    const sockets = new Sockets()
+    const sessions = createSessions(db)
+    const sockets = new Sockets(sessions.askAgain)
+    const presence = new Presence({ db, bus, log })
+    const readers = new Readers((id) => readShared(db, replies, id))
+    const changes = createChanges({ bus, sockets, presence, readers, look: (id) => lookAgain(db, replies, id) })
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
-    const parts = { db, bus, changes, model, log, journals: openJournals(join(config.dataDir, 'journal')) }
-    const replies = new ReplyQueue(parts)
+    const budgets = await Budgets.open(db)
+    const parts = { db, bus, changes, model, log, budgets, journals: openJournals(join(config.dataDir, 'journal')) }
+    const replies = new ReplyQueue(parts, config.repliesAtOnce)
+    const startedAt = Date.now()
     const socket = createSocketHandlers({
-      router: createRouter({ db, changes, replies, model, version }),
+      router: createRouter({
+        db,
+        database: database.kind,
+        changes,
+        presence,
+        readers,
+        replies,
+        budgets,
+        sockets,
+        model,
+        version,
+        startedAt,
+      }),
       sockets,
+      presence,
+      readers,
       onError: (error) => log.error('call.failed', { reason: reason(error) }),
     })
     const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
-    const app = createApp({ database, sockets, model, assets, version, log, trust: () => trust })
+    const entrance = createEntrance({
+      db,
+      sessions,
+      members: changes.members,
+      trust: () => trust,
+      ended: (session) => sockets.closeSession(session.id),
+    })
+    const shares = sharePages({ database, assets, changes, replies, readers, sessions, trust: () => trust })
+    const app = createApp({ database, sessions, sockets, entrance, shares, model, assets, version, log, trust: () => trust })
 
     await forgetExpired(db)
     const waiting = await recover(parts)
     stops.push(() => replies.close(REPLY_GRACE_MS))
+    stops.push(presence.open())
 
     const server = listen(config, app, socket.handlers)
     trust.port = server.port ?? config.port
@@ -67,6 +103,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
       const until = performance.now() + CALL_GRACE_MS
       while (socket.inFlight() > 0 && performance.now() < until) await Bun.sleep(10)
       sockets.closeAll()
+      readers.closeAll()
       await Promise.race([stopped, Bun.sleep(CALL_GRACE_MS)])
       await server.stop(true)
     })
@@ -90,10 +127,11 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
   }
 }
 
-/** An open socket outlives its cookie, so sessions that have expired are looked for now and then. Returns its stop. */
+/** An open socket outlives its cookie, so sessions that have expired are looked for now and then, and those in use are seen. Returns its stop. */
 function endExpiredSessions(db: Db, sockets: Sockets, log: Log): () => void {
   const look = async () => {
     for (const id of await forgetExpired(db)) sockets.closeSession(id)
+    await touchSessions(db, [...sockets.sessions()])
   }
   const timer = setInterval(() => void look().catch((error) => log.warn('expiry.failed', { reason: reason(error) })), EXPIRY_MS)
   return () => clearInterval(timer)
@@ -105,35 +143,6 @@ function loadClient() {
   } catch {
     throw new StartError('The client has not been built. Run "bun run build", or start with "bun start", which builds it.')
   }
-}
-
-function listen(config: Config, app: ReturnType<typeof createApp>, websocket: Bun.WebSocketHandler<Connection>) {
-  const { host, port, tls } = config
-  try {
-    app.listen({
-      port,
-      hostname: host,
-      websocket,
-      ...(tls ? { tls: { cert: Bun.file(tls.certFile), key: Bun.file(tls.keyFile) } } : {}),
-    })
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null
-    if (code === 'EADDRINUSE')
-      throw new StartError(`Port ${port} on ${host} is taken by another program. Stop that program, or set PORT to a free port.`)
-    if (code === 'EACCES') throw new StartError(`This user may not listen on port ${port}. Set PORT to a number above 1023.`)
-    throw new StartError(`The server cannot listen on ${host}, port ${port}: ${reason(error)}. Check HOST, PORT, TLS_CERT and TLS_KEY.`)
-  }
-  if (!app.server) throw new StartError(`The server cannot listen on ${host}, port ${port}.`)
-  return app.server
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
-}
-
-function address({ host, tls }: Config, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' || isLoopback(host) ? 'localhost' : host
-  return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
 let log = createLog('info')

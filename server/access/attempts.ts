@@ -1,8 +1,8 @@
-export type Attempts = (key: string, count?: 1 | -1) => boolean
+export type Attempts = (key: string, count?: 1 | 0 | -1) => boolean
 
 /**
  * Counts attempts by key in fixed windows and says whether one more is allowed. At most `maxKeys` keys are remembered; beyond
- * that the oldest windows are forgotten first. One that has turned out well is given back by a `count` of -1.
+ * that the oldest windows are forgotten first. One that has turned out well is given back by a `count` of -1; 0 only looks.
  */
 export function createAttempts(options: { max: number; windowMs: number; maxKeys: number; now?: () => number }): Attempts {
   const { max, windowMs, maxKeys, now = Date.now } = options

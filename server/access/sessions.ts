@@ -1,5 +1,5 @@
-import { closeSession, extendSession, findSession, type Session } from '../database/people.ts'
 import type { Db } from '../database/open.ts'
+import { closeSession, extendSession, findSession, isBarred, type Session, touchSessions } from '../database/sessions.ts'
 import { createAttempts } from './attempts.ts'
 import { readSessionCookie, SESSION_MS, sessionCookie } from './cookies.ts'
 import type { Trust } from './requests.ts'
@@ -7,6 +7,8 @@ import { hashToken } from './tokens.ts'
 
 /** A session in use is renewed this often, cookie and row together. */
 const RENEW_MS = 24 * 60 * 60 * 1000
+/** How exactly a person is told when a device of theirs was last seen. */
+const SEEN_MS = 10 * 60 * 1000
 /** Cookies that nobody has, by the address that they come from. */
 const STRANGERS = { max: 100, windowMs: 60_000, maxKeys: 10_000 }
 const MAX_KNOWN = 10_000
@@ -17,6 +19,8 @@ export type Known = Session & { readonly renewed: string | null }
 export class TooManyStrangers extends Error {
   override readonly name = 'TooManyStrangers'
 }
+
+export type Sessions = ReturnType<typeof createSessions>
 
 /** Who sends a request, and how often may strangers ask. */
 export function createSessions(db: Db) {
@@ -65,12 +69,23 @@ export function createSessions(db: Db) {
       if (token === null) return null
       const session = await find(hashToken(token), address)
       if (!session) return null
-      if (Date.now() - session.seenAt.getTime() < RENEW_MS) return { ...session, renewed: null }
-      await extendSession(db, session.id, new Date(Date.now() + SESSION_MS))
-      return { ...session, renewed: sessionCookie(request, trust, token) }
+      const now = Date.now()
+      if (session.expiresAt.getTime() - now < SESSION_MS - RENEW_MS) {
+        await extendSession(db, session.id, new Date(now + SESSION_MS))
+        return { ...session, renewed: sessionCookie(request, trust, token) }
+      }
+      if (now - session.seenAt.getTime() > SEEN_MS) await touchSessions(db, [session.id])
+      return { ...session, renewed: null }
     },
     /** The bearer of a token that was just made is no stranger. */
     welcome: (token: string): void => know(hashToken(token)),
-    signOut: (session: Session): Promise<void> => closeSession(db, session.id),
+    signOut: (session: Session): Promise<void> => closeSession(db, session.id, session.person.id),
+    /** Whether the browser belongs to somebody who was shut out: they are not let in under another name. */
+    async isShutOut(request: Request, trust: Trust): Promise<boolean> {
+      const token = readSessionCookie(request, trust)
+      return token !== null && isBarred(db, hashToken(token))
+    },
+    /** A session has ended: what was asked before that is no answer to whoever asks after it. */
+    askAgain: (): void => asked.clear(),
   }
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Conversation, Id, Message } from './records.ts'
+import { Member } from './people.ts'
+import { Conversation, Id, Message, Role } from './records.ts'
 
 /*
  * Everything the server may broadcast. A frame is a JSON tuple in one text frame, so its first character is `[`; every frame
@@ -13,6 +14,12 @@ export const Frame = Type.Union([
   Type.Tuple([Type.Literal('conversation'), Conversation]),
   /** To the room: reply id, offset in UTF-16 code units, the text that belongs there. */
   Type.Tuple([Type.Literal('delta'), Id, Type.Integer({ minimum: 0 }), Type.String()]),
+  /** To the room: who is in it, all of them, whenever that changes or somebody comes, goes or has read on. The last one counts. */
+  Type.Tuple([Type.Literal('people'), Id, Type.Array(Member)]),
+  /** To the room: a person is writing; over after a while unless it is said again. */
+  Type.Tuple([Type.Literal('typing'), Id, Id]),
+  /** To all tabs of one person: what a room is to them, and how many of its messages they have read. */
+  Type.Tuple([Type.Literal('membership'), Id, Role, Type.Integer({ minimum: 0 })]),
   /** To everybody who was a member: the room is no longer theirs. */
   Type.Tuple([Type.Literal('gone'), Id]),
 ])

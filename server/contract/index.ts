@@ -3,13 +3,16 @@
  * What validates (TypeBox) lives behind `#contract/procedures`, which only the server and the tests import.
  */
 export { isId, newId } from './ids.ts'
-export { CLOSE, HEARTBEAT, LIMITS } from './limits.ts'
+export { CLOSE, HEARTBEAT, LIMITS, TYPING } from './limits.ts'
 export { isOpen } from './states.ts'
 export { label, preview, storable } from './text.ts'
 export { MINIMUM_WIRE, WIRE } from './version.ts'
 export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'
+export type { Link, Member, Membership, Session } from './people.ts'
 export type { contract } from './procedures.ts'
+export type { SharedPage, ShareFrame } from './share.ts'
+export type { Budget, Health, PersonRow, RoomRow, UsageRow } from './spending.ts'
 export type {
   AnswerRule,
   Author,

@@ -8,6 +8,7 @@ export const LIMITS = {
   instructionsLength: 8_000,
   nameLength: 40,
   modelLength: 100,
+  linkLabelLength: 60,
   /** The last line of a room as the list shows it. */
   previewLength: 140,
   /** Rows of one page of join, pull and history. */
@@ -23,7 +24,22 @@ export const LIMITS = {
   roomsPerSocket: 64,
   /** Replies of one room that may wait for their turn. */
   queuedReplies: 20,
+  peoplePerRoom: 50,
+  /** Links of one room that work at once, and of one person. */
+  linksAtOnce: 50,
+  /** A link to another device is shown, scanned and gone. */
+  deviceLinkMs: 2 * 60_000,
+  /** How long an invitation or a share may last, when it is to end by itself. */
+  linkMs: 366 * 24 * 60 * 60_000,
+  linkUses: 1_000,
+  /** Messages of one page of a share, and sockets that read one share. */
+  sharedRows: 200,
+  sharedReaders: 500,
+  usageDays: 366,
 } as const
+
+/** Typing: a tab says it at most every `everyMs`, and the others take it for over after `overMs`. */
+export const TYPING = { everyMs: 3_000, overMs: 6_000 } as const
 
 /** The heartbeat: the client says `ping`, the server `pong`, as bare text frames outside of oRPC. */
 export const HEARTBEAT = { ping: 'p', pong: 'q', everyMs: 20_000, deadMs: 5_000 } as const

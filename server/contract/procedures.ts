@@ -1,15 +1,11 @@
-import { oc } from '@orpc/contract'
-import { type TSchema, Type } from '@sinclair/typebox'
-import { errors } from './errors.ts'
+import { Type } from '@sinclair/typebox'
 import { LIMITS } from './limits.ts'
-import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Person, Reply, Revision, strict } from './records.ts'
-import { standard } from './schema.ts'
+import { admin, usage } from './owner-procedures.ts'
+import { link, member, presence, session } from './people-procedures.ts'
+import { Member, Membership } from './people.ts'
+import { nothing, procedure } from './procedure.ts'
+import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict } from './records.ts'
 
-function procedure<I extends TSchema, O extends TSchema>(input: I, output: O) {
-  return oc.errors(errors).input(standard(input)).output(standard(output))
-}
-
-const nothing = strict({})
 const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
 const text = Type.String({ minLength: 1, maxLength: LIMITS.messageLength })
 const fields = {
@@ -17,6 +13,9 @@ const fields = {
   model: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: LIMITS.modelLength }))),
   instructions: Type.Optional(Type.String({ maxLength: LIMITS.instructionsLength })),
   answer: Type.Optional(AnswerRule),
+  guestsAsk: Type.Optional(Type.Boolean()),
+  /** Set by an owner of the room. */
+  dayTokens: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 2_000_000_000 }))),
 }
 
 /** Rows of a room that changed; `revision` is the cursor up to which the answer is complete. */
@@ -30,9 +29,7 @@ const changes = {
 
 /** Everything a client may ask, over the socket at /rpc. Every call needs a session; a room is reached through membership. */
 export const contract = {
-  session: {
-    me: procedure(nothing, strict({ person: Person, version: Type.String(), model: Type.String(), demo: Type.Boolean() })),
-  },
+  session,
   conversation: {
     /**
      * The rooms of the caller, all that live (`complete`) or those changed since a cursor that an earlier call returned (then removed ones too).
@@ -40,7 +37,16 @@ export const contract = {
      */
     list: procedure(
       strict({ since: Type.Optional(Type.String({ maxLength: 64 })) }),
-      strict({ conversations: Type.Array(Conversation), cursor: Type.String(), complete: Type.Boolean(), more: Type.Boolean() }),
+      strict({
+        conversations: Type.Array(Conversation),
+        /** What these rooms are to the caller. */
+        memberships: Type.Array(Membership),
+        /** Rooms that were the caller's, and have not been since the cursor. */
+        gone: Type.Array(Id),
+        cursor: Type.String(),
+        complete: Type.Boolean(),
+        more: Type.Boolean(),
+      }),
     ),
     create: procedure(strict({ id: Id, ...fields }), Conversation),
     update: procedure(strict({ id: Id, ...fields }), Conversation),
@@ -48,7 +54,7 @@ export const contract = {
     /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
     join: procedure(
       strict({ id: Id, since: Revision, limit }),
-      strict({ ...changes, live: Type.Array(LiveText), people: Type.Array(Person) }),
+      strict({ ...changes, live: Type.Array(LiveText), people: Type.Array(Member) }),
     ),
     leave: procedure(strict({ id: Id }), nothing),
     /** Rows with a revision above `since`, in the order of their revisions. */
@@ -68,6 +74,21 @@ export const contract = {
       }),
       strict({ message: Message, reply: nullable(Reply) }),
     ),
+    /** Takes back a prompt of the caller's that still waits, together with its reply. Idempotent; CONFLICT `started` when it is too late. */
+    withdraw: procedure(strict({ id: Id }), Message),
+    /**
+     * Gives waiting prompts of the caller's own in one room another order, that of `ids`. Their texts change places; what others have asked stays
+     * where it is. `revision` is the newest among the rows of these prompts that the person saw: sent again, the call finds a newer one and changes
+     * nothing. CONFLICT `started` when one of them is not waiting any more.
+     */
+    reorder: procedure(
+      strict({
+        conversationId: Id,
+        ids: Type.Array(Id, { minItems: 2, maxItems: LIMITS.queuedReplies, uniqueItems: true }),
+        revision: Revision,
+      }),
+      nothing,
+    ),
   },
   reply: {
     /** Ends a reply and keeps its text. Idempotent; a reply that has ended is returned as it is. */
@@ -78,4 +99,9 @@ export const contract = {
      */
     resume: procedure(strict({ id: Id, revision: Revision }), Reply),
   },
+  member,
+  link,
+  presence,
+  usage,
+  admin,
 }

@@ -10,7 +10,7 @@ export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
 
-function oneOf<const T extends string[]>(...values: T): TUnion<{ [K in keyof T]: TLiteral<T[K]> }> {
+export function oneOf<const T extends string[]>(...values: T): TUnion<{ [K in keyof T]: TLiteral<T[K]> }> {
   return Type.Union(values.map((value) => Type.Literal(value))) as TUnion<{ [K in keyof T]: TLiteral<T[K]> }>
 }
 
@@ -28,8 +28,9 @@ export type Author = Static<typeof Author>
 export const AnswerRule = oneOf('always', 'mention')
 export type AnswerRule = Static<typeof AnswerRule>
 
-/** Who may do what in a room: a viewer reads; a participant writes, asks and stops; an owner also removes. */
-export type Role = 'owner' | 'participant' | 'viewer'
+/** Who may do what in a room: a viewer reads; a participant writes, asks and stops; an owner also invites, removes people and the room. */
+export const Role = oneOf('owner', 'participant', 'viewer')
+export type Role = Static<typeof Role>
 
 export const Conversation = strict({
   id: Id,
@@ -39,6 +40,12 @@ export const Conversation = strict({
   model: nullable(Type.String()),
   instructions: Type.String(),
   answer: AnswerRule,
+  /** Whether people who came by an invitation may ask the model; notes they may write all the same. */
+  guestsAsk: Type.Boolean(),
+  /** Tokens that the room may use up in a day; null: as many as the server's own rule says. */
+  dayTokens: nullable(Type.Integer({ minimum: 0 })),
+  /** How many messages were ever made in it: less what a person has read, it is what they have not. */
+  count: Type.Integer({ minimum: 0 }),
   headId: nullable(Id),
   /** The newest line of the room. */
   last: nullable(strict({ name: Type.String(), text: Type.String() })),
@@ -70,6 +77,8 @@ export const Failure = Type.Union([
   strict({ code: Type.Literal('cut') }),
   /** The server was killed or restarted while the reply was being written. */
   strict({ code: Type.Literal('restarted') }),
+  /** The tokens of the day are used up, those of the person who asked or those of the room; again from `resetAt`. */
+  strict({ code: Type.Literal('budget_used_up'), whose: oneOf('person', 'room'), resetAt: Time }),
   strict({ code: Type.Literal('internal') }),
 ])
 export type Failure = Static<typeof Failure>
@@ -100,12 +109,14 @@ export const Reply = strict({
   ...row,
   kind: Type.Literal('reply'),
   state: ReplyState,
+  /** Who asked for it, last. */
+  askedBy: nullable(Author),
   /** What the provider says answered, e.g. `gemini-3.5-flash`. */
   model: nullable(Type.String()),
   usage: nullable(Usage),
   /** Why it did not end well; while it streams, why the model has to be asked again. */
   failure: nullable(Failure),
-  /** When the model is asked again by itself, while it streams and has said nothing yet. */
+  /** When the model is asked by itself: again, while the reply streams and has said nothing yet; or, while it is queued, at its person's pace. */
   retryAt: nullable(Time),
   /** True when the answer ended at the model's length limit. */
   truncated: Type.Boolean(),

@@ -13,7 +13,14 @@ export type Change = { readonly conversation: Conversation; readonly messages: r
 /** A conversation whose row this transaction has locked: whoever holds it writes the next revision. */
 export type Locked = { readonly row: ConversationRow; readonly role: Role; readonly members: readonly string[] }
 
-export type Fields = { title?: string; model?: string | null; instructions?: string; answer?: AnswerRule }
+export type Fields = {
+  title?: string
+  model?: string | null
+  instructions?: string
+  answer?: AnswerRule
+  guestsAsk?: boolean
+  dayTokens?: number | null
+}
 
 /** The transaction that changes a row, for `changed` columns. */
 export const thisTransaction = sql<string>`pg_current_xact_id()`
@@ -28,6 +35,9 @@ export function toConversation(row: ConversationRow): Conversation {
     model: row.model,
     instructions: row.instructions,
     answer: row.answer,
+    guestsAsk: row.guestsAsk,
+    dayTokens: row.dayTokens,
+    count: row.count,
     headId: row.headId,
     last: row.lastName === null ? null : { name: row.lastName, text: row.lastText ?? '' },
     runningId: row.runningId,
@@ -124,7 +134,9 @@ export async function update(
   return db.transaction(async (tx) => {
     const locked = await lockFor(tx, id, personId)
     if (!locked) return { kind: 'missing' }
-    if (locked.role === 'viewer') return { kind: 'forbidden' }
+    // What the model may cost, and for whom, is the owner's to say.
+    const owners = fields.guestsAsk !== undefined || fields.dayTokens !== undefined
+    if (locked.role === 'viewer' || (owners && locked.role !== 'owner')) return { kind: 'forbidden' }
     const { row, members } = locked
     const same = (Object.keys(fields) as (keyof Fields)[]).every((key) => fields[key] === row[key])
     if (same) return { kind: 'done', conversation: toConversation(row), change: null }
@@ -143,14 +155,18 @@ export async function remove(
     const locked = await lockFor(tx, id, personId)
     if (!locked) return { kind: 'done', runningId: null, members: [] }
     if (locked.role !== 'owner') return { kind: 'forbidden' }
-    await write(tx, locked, { deletedAt: new Date(), revision: locked.row.revision + 1 })
-    // What waits for its turn will not be asked; the one that runs ends by itself.
-    await tx
-      .update(message)
-      .set({ state: 'stopped' })
-      .where(and(eq(message.conversationId, id), eq(message.state, 'queued')))
+    await bury(tx, locked)
     return { kind: 'done', runningId: locked.row.runningId, members: locked.members }
   })
+}
+
+/** Removes a locked conversation. What waits for its turn will not be asked; the reply that is being written ends by itself. */
+export async function bury(tx: Transaction, { row }: { row: ConversationRow }): Promise<void> {
+  await write(tx, { row }, { deletedAt: new Date(), revision: row.revision + 1 })
+  await tx
+    .update(message)
+    .set({ state: 'stopped' })
+    .where(and(eq(message.conversationId, row.id), eq(message.state, 'queued')))
 }
 
 /** Reaches a conversation through a membership, without a lock. */

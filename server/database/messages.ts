@@ -1,6 +1,6 @@
-import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, inArray, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import type { Message, PersonMessage, Reply } from '#contract'
+import type { Author, Message, PersonMessage, Reply } from '#contract'
 import type { Queryable } from './conversations.ts'
 import { message, person } from './schema.ts'
 
@@ -15,25 +15,30 @@ const PAGE_UNITS = 100_000
 const stopper = alias(person, 'stopper')
 
 /** What a row names by id, by name. */
-type Names = { author: string | null; stopper: string | null }
+export type Names = { author: string | null; stopper: string | null }
 
 export function toMessage(row: MessageRow, names: Names): Message {
-  return row.kind === 'reply' ? toReply(row, names.stopper) : toPersonMessage(row, row.kind, names.author ?? '')
+  return row.kind === 'reply' ? toReply(row, names) : toPersonMessage(row, row.kind, names.author ?? '')
 }
 
-export function toReply(row: MessageRow, stopperName: string | null): Reply {
+export function toReply(row: MessageRow, names: Names): Reply {
   return {
     ...place(row),
     kind: 'reply',
     state: row.state ?? 'failed',
+    askedBy: named(row.authorId, names.author),
     model: row.model,
     usage: row.usage,
     failure: row.failure,
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
-    stoppedBy: row.stoppedById === null ? null : { id: row.stoppedById, name: stopperName ?? '' },
+    stoppedBy: named(row.stoppedById, names.stopper),
     finishedAt: row.finishedAt?.getTime() ?? null,
   }
+}
+
+function named(id: string | null, name: string | null): Author | null {
+  return id === null ? null : { id, name: name ?? '' }
 }
 
 function toPersonMessage(row: MessageRow, kind: PersonMessage['kind'], authorName: string): PersonMessage {
@@ -51,6 +56,13 @@ function place(row: MessageRow) {
     createdAt: row.createdAt.getTime(),
     deleted: row.deletedAt !== null,
   }
+}
+
+/** What an update of a message returns: its row, and the names in it. */
+export const changedRow = {
+  ...getTableColumns(message),
+  author: sql<string | null>`(select name from person where id = ${message.authorId})`,
+  stopper: sql<string | null>`(select name from person where id = ${message.stoppedById})`,
 }
 
 function select(db: Queryable) {

@@ -1,30 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { boolean, customType, index, integer, pgTable, primaryKey, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import type { AnswerRule, Failure, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
+import { bigint, boolean, date, index, integer, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { changed, json, time } from './columns.ts'
+import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
 
 /*
  * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
  * Nothing here is an enum type: a value more must not need a table lock.
  */
-
-const time = () => timestamp({ withTimezone: true, mode: 'date', precision: 3 })
-
-// drizzle 0.45 over bun-sql would store a JSON string inside of jsonb; as a cast from text every driver stores the value itself.
-const json = <T>() =>
-  customType<{ data: T; driverData: unknown }>({
-    dataType: () => 'jsonb',
-    toDriver: (value) => sql`${JSON.stringify(value)}::text::jsonb`,
-    fromDriver: (value) => (typeof value === 'string' ? JSON.parse(value) : value) as T,
-  })()
-
-/**
- * The transaction that last changed a row, PostgreSQL's xid8. A reader that remembers its snapshot's xmin and later asks for
- * `changed >= xmin` misses no commit, whatever order transactions ended in; a clock or a sequence cannot promise that.
- */
-const changed = customType<{ data: string; driverData: unknown }>({
-  dataType: () => 'xid8',
-  fromDriver: (value) => String(value),
-})
 
 export const person = pgTable(
   'person',
@@ -34,6 +16,9 @@ export const person = pgTable(
     kind: text().$type<Person['kind']>().notNull(),
     createdAt: time().notNull().defaultNow(),
     disabledAt: time(),
+    seenAt: time(),
+    /** Tokens a day; null: as the server's budget says. */
+    dayTokens: integer(),
   },
   // Two claim links opened in the same moment must not make two owners.
   (table) => [
@@ -61,15 +46,26 @@ export const session = pgTable(
   (table) => [index().on(table.personId)],
 )
 
-export const link = pgTable('link', {
-  id: uuid().primaryKey(),
-  /** SHA-256 of the token in the link's fragment, in hex. */
-  tokenHash: text().notNull().unique('link_token'),
-  kind: text().$type<'claim'>().notNull(),
-  usesLeft: integer().notNull(),
-  expiresAt: time().notNull(),
-  createdAt: time().notNull().defaultNow(),
-})
+export const link = pgTable(
+  'link',
+  {
+    id: uuid().primaryKey(),
+    /** SHA-256 of the token in the link's fragment, in hex. */
+    tokenHash: text().notNull().unique('link_token'),
+    kind: text().$type<Link['kind']>().notNull(),
+    /** Whose other device a `device` link signs in. */
+    personId: uuid().references(() => person.id, { onDelete: 'cascade' }),
+    conversationId: uuid().references(() => conversation.id, { onDelete: 'cascade' }),
+    role: text().$type<Role>(),
+    label: text().notNull().default(''),
+    usesLeft: integer(),
+    expiresAt: time(),
+    revokedAt: time(),
+    createdBy: uuid().references(() => person.id),
+    createdAt: time().notNull().defaultNow(),
+  },
+  (table) => [index().on(table.conversationId)],
+)
 
 export const conversation = pgTable(
   'conversation',
@@ -80,6 +76,10 @@ export const conversation = pgTable(
     model: text(),
     instructions: text().notNull().default(''),
     answer: text().$type<AnswerRule>().notNull().default('always'),
+    guestsAsk: boolean().notNull().default(true),
+    dayTokens: integer(),
+    /** Messages ever made. */
+    count: integer().notNull().default(0),
     headId: uuid(),
     /** The reply that is being written; at most one at a time. */
     runningId: uuid(),
@@ -106,7 +106,29 @@ export const member = pgTable(
       .notNull()
       .references(() => person.id, { onDelete: 'cascade' }),
     role: text().$type<Role>().notNull(),
+    /** How many of the room's messages this person has read. */
+    read: integer().notNull().default(0),
+    /** The link by which they came. */
+    viaLinkId: uuid().references(() => link.id, { onDelete: 'set null' }),
     joinedAt: time().notNull().defaultNow(),
+    changed: changed().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
+)
+
+/** Who was in a room and is not any more: their browsers have to hear of it, also those that were switched off at the time. */
+export const departure = pgTable(
+  'departure',
+  {
+    conversationId: uuid()
+      .notNull()
+      .references(() => conversation.id, { onDelete: 'cascade' }),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id, { onDelete: 'cascade' }),
+    /** True when an owner of the room has decided it: invitations from before that time do not bring them back. */
+    removed: boolean().notNull(),
+    at: time().notNull().defaultNow(),
     changed: changed().notNull(),
   },
   (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
@@ -121,7 +143,7 @@ export const message = pgTable(
       .references(() => conversation.id, { onDelete: 'cascade' }),
     parentId: uuid(),
     kind: text().$type<PersonMessage['kind'] | Reply['kind']>().notNull(),
-    /** The person who wrote it, or for a reply null. */
+    /** The person who wrote it, or who asked for the reply. */
     authorId: uuid().references(() => person.id),
     text: text().notNull(),
     position: integer().notNull(),
@@ -147,3 +169,31 @@ export const message = pgTable(
       .where(sql`${table.state} in ('queued', 'streaming')`),
   ],
 )
+
+/** What the model has cost, added up: the sums are those that the provider reported, also when rooms are gone. */
+export const usage = pgTable(
+  'usage',
+  {
+    /** UTC. */
+    day: date({ mode: 'string' }).notNull(),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id),
+    conversationId: uuid().notNull(),
+    model: text().notNull(),
+    calls: integer().notNull(),
+    prompt: bigint({ mode: 'number' }).notNull(),
+    output: bigint({ mode: 'number' }).notNull(),
+    total: bigint({ mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.day, table.personId, table.conversationId, table.model] }),
+    index().on(table.day, table.conversationId),
+  ],
+)
+
+/** What the owner has set for the whole server. */
+export const setting = pgTable('setting', {
+  key: text().$type<'budget'>().primaryKey(),
+  value: json<Budget>().notNull(),
+})

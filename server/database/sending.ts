@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type Author, type Conversation, LIMITS, type Message, type PersonMessage, preview, type Reply } from '#contract'
+import { type AnswerRule, type Conversation, LIMITS, type Message, type Person, type PersonMessage, preview, type Reply } from '#contract'
 import { type Change, lockFor } from './conversations.ts'
 import { byIds } from './messages.ts'
 import { type Db, rows } from './open.ts'
@@ -10,7 +10,7 @@ export type Sending = { id: string; conversationId: string; text: string; kind: 
 export type Sent =
   /** `change` is null when the message was stored by an earlier call with the same id. */
   | { readonly kind: 'sent'; readonly message: Message; readonly reply: Reply | null; readonly change: Change | null }
-  | { readonly kind: 'missing' | 'forbidden' | 'taken' | 'busy' }
+  | { readonly kind: 'missing' | 'forbidden' | 'guest' | 'taken' | 'busy' }
 
 /** Two of the same call may meet once; whoever comes second finds what the first has stored. */
 const TRIES = 3
@@ -19,7 +19,7 @@ const TRIES = 3
  * Stores a prompt and its queued reply, or a note, all or nothing. The same id again returns what was stored.
  * The parent is the head at this moment; a note hangs beside the path and does not move the head.
  */
-export async function send(db: Db, by: Author, input: Sending): Promise<Sent> {
+export async function send(db: Db, by: Person, input: Sending): Promise<Sent> {
   for (let tries = 1; ; tries++) {
     try {
       const [stored] = await rows(db, store(by, input))
@@ -46,8 +46,7 @@ type Stored = Omit<Conversation, 'last' | 'deleted'> & {
  * `room` locks the row and, where it had to wait, has its newest values; the two counts are then from before the wait, which is why an id that was
  * taken meanwhile is found as a unique violation.
  */
-function store(by: Author, input: Sending): SQL {
-  const mentions = /@gemini\b/i.test(input.text)
+function store(by: Person, input: Sending): SQL {
   return sql`
     with room as (
       select c.*, m.role,
@@ -58,19 +57,21 @@ function store(by: Author, input: Sending): SQL {
       where m.person_id = ${by.id}::uuid and c.id = ${input.conversationId}::uuid and c.deleted_at is null
       for update of c
     ), asked as (
-      select *, ${input.kind}::text = 'prompt' and (answer = 'always' or ${mentions}::boolean) as asks from room
+      select *, ${input.kind}::text = 'prompt' and (answer = 'always' or ${asks(input, 'mention')}::boolean) as asks from room
     ), allowed as (
-      select * from asked where role <> 'viewer' and known = 0 and (not asks or open < ${LIMITS.queuedReplies}::int)
+      select * from asked
+      where role <> 'viewer' and known = 0 and (not asks or (open < ${LIMITS.queuedReplies}::int and (guests_ask or ${by.kind !== 'guest'}::boolean)))
     ), stored as (
       insert into message (id, conversation_id, parent_id, kind, author_id, text, state, position, revision)
       select ${input.id}::uuid, id, head_id, ${input.kind}::text, ${by.id}::uuid, ${input.text}::text, null, revision + 1, revision + 1
       from allowed
       union all
-      select ${input.replyId}::uuid, id, ${input.id}::uuid, 'reply', null, '', 'queued', revision + 2, revision + 2
+      select ${input.replyId}::uuid, id, ${input.id}::uuid, 'reply', ${by.id}::uuid, '', 'queued', revision + 2, revision + 2
       from allowed where asks
     ), written as (
       update conversation c set
         revision = allowed.revision + case when allowed.asks then 2 else 1 end,
+        count = allowed.count + case when allowed.asks then 2 else 1 end,
         head_id = case
           when allowed.asks then ${input.replyId}::uuid when ${input.kind}::text = 'note' then allowed.head_id else ${input.id}::uuid
         end,
@@ -81,8 +82,11 @@ function store(by: Author, input: Sending): SQL {
         changed = pg_current_xact_id()
       from allowed where c.id = allowed.id
       returning c.*
+    ), read as (
+      update member m set read = written.count from written where m.conversation_id = written.id and m.person_id = ${by.id}::uuid
     )
     select written.id, written.revision, written.title, written.model, written.instructions, written.answer,
+      written.guests_ask as "guestsAsk", written.day_tokens as "dayTokens", written.count,
       written.head_id as "headId", written.running_id as "runningId",
       (extract(epoch from written.created_at) * 1000)::float8 as "createdAt",
       (extract(epoch from written.updated_at) * 1000)::float8 as "updatedAt",
@@ -90,7 +94,7 @@ function store(by: Author, input: Sending): SQL {
     from written join allowed on allowed.id = written.id`
 }
 
-function sent(by: Author, input: Sending, stored: Stored): Sent {
+function sent(by: Person, input: Sending, stored: Stored): Sent {
   const { members, asks, parentId, ...row } = stored
   const conversation: Conversation = {
     ...row,
@@ -109,6 +113,7 @@ function sent(by: Author, input: Sending, stored: Stored): Sent {
         text: '',
         kind: 'reply',
         state: 'queued',
+        askedBy: { id: by.id, name: by.name },
         position: position + 1,
         revision: position + 1,
         model: null,
@@ -124,16 +129,24 @@ function sent(by: Author, input: Sending, stored: Stored): Sent {
   return { kind: 'sent', message, reply, change }
 }
 
+/** Whether a message is for the model, by the rule of its room. */
+function asks(input: Sending, rule: AnswerRule): boolean {
+  return input.kind === 'prompt' && (rule === 'always' || /@gemini\b/i.test(input.text))
+}
+
 /** Why nothing was stored, or what an earlier call has stored. null: it should have been; another call was in between. */
-async function whyNot(db: Db, by: Author, input: Sending): Promise<Sent | null> {
+async function whyNot(db: Db, by: Person, input: Sending): Promise<Sent | null> {
   return db.transaction(async (tx) => {
     const locked = await lockFor(tx, input.conversationId, by.id)
     if (!locked) return { kind: 'missing' }
     if (locked.role === 'viewer') return { kind: 'forbidden' }
     const found = await byIds(tx, [input.id, input.replyId])
-    // Its own reply would have been in its way, however often it is tried.
-    if (found.length === 0 && input.id === input.replyId) return { kind: 'taken' }
-    if (found.length === 0) return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
+    if (found.length === 0) {
+      // Its own reply would have been in its way, however often it is tried.
+      if (input.id === input.replyId) return { kind: 'taken' }
+      if (by.kind === 'guest' && !locked.row.guestsAsk && asks(input, locked.row.answer)) return { kind: 'guest' }
+      return locked.open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
+    }
     const mine = found.find(({ row }) => row.id === input.id)
     if (!mine || mine.row.authorId !== by.id || mine.row.conversationId !== input.conversationId) return { kind: 'taken' }
     // Only the prompt's own reply: another id that is named here may be of a room that the caller cannot see.

@@ -90,7 +90,8 @@ ${link ? `<p><a class="button primary" href="${escape(link.href)}">${escape(link
   })
 }
 
-function page({ title, head, body }: { title: string; head: string; body: string }): string {
+/** Every page is made of this. */
+export function page({ title, head, body }: { title: string; head: string; body: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -110,7 +111,7 @@ ${body}
 `
 }
 
-function loads({ script, styles, preloads }: PageAssets): string {
+export function loads({ script, styles, preloads }: PageAssets): string {
   return [
     ...styles.map(stylesheet),
     ...preloads.map((href) => `<link rel="modulepreload" href="${escape(href)}">`),

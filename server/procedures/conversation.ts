@@ -2,11 +2,10 @@ import { label, LIMITS, storable } from '#contract'
 import { create, type Fields, reach, remove, toConversation, update } from '../database/conversations.ts'
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
-import { peopleOf } from '../database/people.ts'
-import { joinRoom, leaveRoom } from '../rooms/sockets.ts'
+import { type Joining, joinRoom, leaveRoom } from '../rooms/sockets.ts'
 import { os, type Parts } from './router.ts'
 
-export function conversationProcedures({ db, changes, replies }: Parts) {
+export function conversationProcedures({ db, changes, presence, replies }: Parts) {
   const { conversation } = os
   return {
     list: conversation.list.handler(({ input, context }) => list(db, context.socket.data.person.id, input.since ?? null)),
@@ -30,14 +29,14 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
       }
     }),
 
     remove: conversation.remove.handler(async ({ input: { id }, context, errors }) => {
       const { person } = context.socket.data
       const result = await changes.remove(id, async () => ({ members: [], ...(await remove(db, person.id, id)) }))
-      if (result.kind === 'forbidden') throw errors.FORBIDDEN()
+      if (result.kind === 'forbidden') throw errors.FORBIDDEN({ data: { reason: 'role' } })
       if (result.members.length > 0) replies.drop(id, person)
       return {}
     }),
@@ -47,18 +46,25 @@ export function conversationProcedures({ db, changes, replies }: Parts) {
       const { person } = socket.data
       // Membership first, so that a stranger's socket is never subscribed. Then, in one step, the topic and the live texts: every delta after
       // these texts reaches the socket as a frame, also when the reply ends before its row is read. Then the rows: a change that commits after
-      // they are read is a frame, too.
-      const reached = await reach(db, id, person.id)
-      if (!reached) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
-      if (!joinRoom(socket, id, reached.role)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
-      const live = replies.texts(id)
-      const changed = await read(id, person.id, since, limit)
-      if (!changed) {
-        leaveRoom(socket, id)
-        throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      // they are read is a frame, too. What happens to the membership meanwhile counts, whatever was read before.
+      const joining: Joining = { conversationId: id, became: null }
+      socket.data.joining.add(joining)
+      try {
+        const reached = await reach(db, id, person.id)
+        const role = joining.became ?? reached?.role ?? 'gone'
+        if (role === 'gone') throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        if (!joinRoom(socket, id, role)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
+        const live = replies.texts(id)
+        const changed = await read(id, person.id, since, limit)
+        const people = changed && (await presence.people(id))
+        if (!people || joining.became === 'gone') {
+          leaveRoom(socket, id)
+          throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        }
+        return { ...changed, people, live }
+      } finally {
+        socket.data.joining.delete(joining)
       }
-      const people = await peopleOf(db, id)
-      return { ...changed, people, live }
     }),
 
     leave: conversation.leave.handler(({ input, context }) => {

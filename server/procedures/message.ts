@@ -1,8 +1,10 @@
 import { LIMITS, storable } from '#contract'
 import { send } from '../database/sending.ts'
+import { reorder, roomOfPrompt, withdraw } from '../database/steering.ts'
+import { steer } from '../replies/steer.ts'
 import { os, type Parts } from './router.ts'
 
-export function messageProcedures({ db, changes, replies }: Parts) {
+export function messageProcedures({ db, changes, model, presence, replies }: Parts) {
   return {
     send: os.message.send.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
@@ -14,15 +16,64 @@ export function messageProcedures({ db, changes, replies }: Parts) {
         case 'sent':
           // A reply that an earlier call stored may still be waiting, if the server ended in between; adding it twice is adding it once.
           if (result.reply?.state === 'queued') replies.add(result.reply)
+          if (result.change) presence.wrote(person, result.change.conversation)
           return { message: result.message, reply: result.reply }
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'guest':
+          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'taken':
           throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':
           throw errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+      }
+    }),
+
+    withdraw: os.message.withdraw.handler(async ({ input: { id }, context, errors }) => {
+      const { person } = context.socket.data
+      const conversationId = await roomOfPrompt(db, person.id, id)
+      if (conversationId === null) throw errors.NOT_FOUND({ data: { what: 'message' } })
+      const result = await changes.change(conversationId, () =>
+        steer(
+          replies,
+          conversationId,
+          async (hold) => ({ change: null, ...(await withdraw(db, person, { id, conversationId }, { hold, speaker: model.speaker })) }),
+          ({ kind }) => kind === 'withdrawn',
+        ),
+      )
+      switch (result.kind) {
+        case 'withdrawn':
+          return result.message
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'message' } })
+        case 'forbidden':
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'started':
+          throw errors.CONFLICT({ data: { reason: 'started' } })
+      }
+    }),
+
+    reorder: os.message.reorder.handler(async ({ input, context, errors }) => {
+      const { person } = context.socket.data
+      const result = await changes.change(input.conversationId, () =>
+        steer(
+          replies,
+          input.conversationId,
+          async (hold) => ({ change: null, ...(await reorder(db, person, input, { hold, speaker: model.speaker })) }),
+          () => false,
+        ),
+      )
+      switch (result.kind) {
+        case 'reordered':
+          return {}
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'message' } })
+        case 'forbidden':
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'started':
+          throw errors.CONFLICT({ data: { reason: 'started' } })
       }
     }),
   }

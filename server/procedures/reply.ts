@@ -1,5 +1,6 @@
 import { isOpen } from '#contract'
-import { reachReply, readReply, requeue } from '../database/replies.ts'
+import { reachReply, readReply } from '../database/replies.ts'
+import { requeue } from '../database/resuming.ts'
 import { os, type Parts } from './router.ts'
 
 export function replyProcedures({ db, changes, replies }: Parts) {
@@ -14,7 +15,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
       else {
         const found = await reachReply(db, person.id, id)
         if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
-        if (found.role === 'viewer') throw errors.FORBIDDEN()
+        if (found.role === 'viewer') throw errors.FORBIDDEN({ data: { reason: 'role' } })
         if (isOpen(found.state)) await replies.stop({ id, conversationId: found.conversationId }, person)
       }
       const reply = await readReply(db, id)
@@ -28,7 +29,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
       if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
       const result = await changes.change(found.conversationId, async () => ({
         change: null,
-        ...(await requeue(db, person.id, id, revision)),
+        ...(await requeue(db, person, id, revision)),
       }))
       switch (result.kind) {
         case 'queued':
@@ -37,7 +38,9 @@ export function replyProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'reply' } })
         case 'forbidden':
-          throw errors.FORBIDDEN()
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'guest':
+          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'finished':
           throw errors.CONFLICT({ data: { reason: 'reply_finished' } })
       }

@@ -3,8 +3,8 @@ import { path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { roomTopic } from '../rooms/bus.ts'
-import { FAILED, settle, stopUnasked, write } from './ending.ts'
+import { roomTopic, shareTopic } from '../rooms/bus.ts'
+import { FAILED, NOTHING_SAID, settle, stopUnasked, write } from './ending.ts'
 import type { Journal } from './journal.ts'
 import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
@@ -12,9 +12,10 @@ import { patient } from './patience.ts'
 import { untilDone } from './pause.ts'
 import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
+import type { Start } from './starts.ts'
 
 /** A reply that has its turn. `text` is null until it is known what was kept from before. */
-export type Run = Ref & { text: string | null; readonly stop: AbortController }
+export type Run = Ref & { text: string | null; readonly stop: AbortController; readonly enter: Start['enter'] }
 
 /**
  * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Rejects only when the end
@@ -22,13 +23,15 @@ export type Run = Ref & { text: string | null; readonly stop: AbortController }
  */
 export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal): Promise<void> {
   const { log, changes, db, journals, model } = parts
-  let prepared: Prepared | null
+  let prepared: Prepared | Refused | null
   try {
+    if (!(await run.enter())) return
     prepared = await prepare(parts, run)
   } catch (error) {
     return unasked(parts, run, closing, error)
   }
   if (prepared === null) return
+  if ('refused' in prepared) return write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
   const { request, retryAt } = prepared
   run.text = request.kept
   let journal: Journal
@@ -62,13 +65,21 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
 
 type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null }
 
+/** Why the model is not to be asked. */
+type Refused = { readonly refused: Failure }
+
 /** What to ask, and not before when, as soon as the database can say it; null: there is nothing to answer any more. */
-function prepare({ db, log, model }: ReplyParts, run: Run): Promise<Prepared | null> {
+function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
   return untilDone(
     async () => {
-      const [reply, steps] = await Promise.all([findQueued(db, run.id), path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS })])
+      const [reply, steps, refused] = await Promise.all([
+        findQueued(db, run.id),
+        path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS }),
+        budgets.usedUp(run.id),
+      ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
+      if (refused) return { refused }
       const { instructions, text: kept, retryAt } = reply
       return { request: buildRequest({ model: reply.model ?? model.name, instructions, steps, kept }), retryAt }
     },
@@ -100,7 +111,8 @@ function isLeft({ stop: { signal } }: Run): boolean {
 function show({ bus }: ReplyParts, run: Run, text: string): void {
   const before = run.text ?? ''
   run.text = before + text
-  bus.publish(roomTopic(run.conversationId), ['delta', run.id, before.length, text])
+  for (const topic of [roomTopic(run.conversationId), shareTopic(run.conversationId)])
+    bus.publish(topic, ['delta', run.id, before.length, text])
 }
 
 // Beside the wait: when it cannot be written, the wait is the same.

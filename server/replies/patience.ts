@@ -31,6 +31,7 @@ export function waitAfter(failure: Failure, refusals: number): number | null {
     case 'silent':
     case 'cut':
     case 'restarted':
+    case 'budget_used_up':
     case 'internal':
       return null
   }

@@ -6,7 +6,7 @@ export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 }
 
 /** What `work` comes to, or a rejection with the signal's reason as soon as that is aborted; then nobody waits for the work any more. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>()
   const onAbort = () => aborted.reject(signal.reason)
   if (signal.aborted) onAbort()

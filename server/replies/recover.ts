@@ -6,7 +6,7 @@ import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import { NOTHING_SAID } from './ending.ts'
 import type { LeftBehind } from './journal.ts'
-import type { Ref, ReplyParts } from './parts.ts'
+import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
 
 /**
@@ -14,7 +14,7 @@ import type { ReplyQueue } from './queue.ts'
  * that was being written without a journal here (it was on another disk) is interrupted, too. Returns the replies that still wait for their turn,
  * and those that the model had only refused.
  */
-export async function recover(parts: ReplyParts): Promise<Ref[]> {
+export async function recover(parts: ReplyParts): Promise<Asked[]> {
   for (const left of parts.journals.left()) {
     try {
       await restore(parts, left)
@@ -25,7 +25,7 @@ export async function recover(parts: ReplyParts): Promise<Ref[]> {
       parts.log.error('reply.not_restored', { reply: left.id, reason: reason(error) })
     }
   }
-  const waiting: Ref[] = []
+  const waiting: Asked[] = []
   for (const reply of await openReplies(parts.db)) {
     if (reply.state === 'queued') waiting.push(reply)
     else await interrupt(parts, reply, null)

@@ -1,18 +1,31 @@
 import type { Change } from '../database/conversations.ts'
+import type { Standing } from '../database/members.ts'
 import { isUnavailable } from '../database/sql-state.ts'
-import { type Bus, personTopic, roomTopic } from './bus.ts'
+import { type Bus, personTopic, roomTopic, shareTopic } from './bus.ts'
+import type { Presence } from './presence.ts'
+import type { Readers } from './readers.ts'
+import type { Sockets } from './sockets.ts'
 
 /** Between two looks at a database that is away. */
 const AGAIN_MS = 500
 
 export type Changes = ReturnType<typeof createChanges>
 
+export type ChangesParts = {
+  readonly bus: Bus
+  readonly sockets: Pick<Sockets, 'drop' | 'peopleIn' | 'setRole'>
+  readonly presence: Pick<Presence, 'people' | 'publishPeople'>
+  readonly readers: Pick<Readers, 'closeRoom'>
+  /** The room as it is, after a change that may or may not have been made. */
+  readonly look: (conversationId: string) => Promise<Omit<Change, 'messages'> | null>
+}
+
 /**
  * The one way to a durable change of a room: the work runs alone for its conversation, and what it changed is published before the
  * next one starts, so that frames leave in the order of their revisions. The row lock in the database orders the commits anyway; this
  * keeps the continuations of two commits from overtaking each other.
  */
-export function createChanges(bus: Bus, look: (conversationId: string) => Promise<Omit<Change, 'messages'> | null>) {
+export function createChanges({ bus, sockets, presence, readers, look }: ChangesParts) {
   const tails = new Map<string, Promise<unknown>>()
   const unsure = new Set<string>()
 
@@ -38,15 +51,36 @@ export function createChanges(bus: Bus, look: (conversationId: string) => Promis
     const tell = () =>
       inTurn(conversationId, async () => {
         const now = await look(conversationId)
+        if (now?.conversation.deleted) bury(conversationId, now.members)
+        else if (now) {
+          publish(bus, { ...now, messages: [] })
+          await lookWhoIsThere(conversationId)
+        }
         unsure.delete(conversationId)
-        if (now?.conversation.deleted) sayGone(conversationId, now.members)
-        else if (now) publish(bus, { ...now, messages: [] })
       }).catch(() => void setTimeout(() => void tell(), AGAIN_MS))
     void tell()
   }
 
-  function sayGone(conversationId: string, members: readonly string[]): void {
-    for (const personId of members) bus.publish(personTopic(personId), ['gone', conversationId])
+  async function lookWhoIsThere(conversationId: string): Promise<void> {
+    presence.publishPeople(conversationId)
+    const people = await presence.people(conversationId)
+    const members = new Set(people.map(({ person }) => person.id))
+    for (const { person, role } of people) sockets.setRole(conversationId, person.id, role)
+    sayGone(
+      conversationId,
+      [...sockets.peopleIn(conversationId)].filter((id) => !members.has(id)),
+    )
+  }
+
+  // Nothing of the room may reach them after the word that it is gone.
+  function sayGone(conversationId: string, people: readonly string[]): void {
+    sockets.drop(conversationId, people)
+    for (const personId of people) bus.publish(personTopic(personId), ['gone', conversationId])
+  }
+
+  function bury(conversationId: string, members: readonly string[]): void {
+    sayGone(conversationId, members)
+    readers.closeRoom(conversationId)
   }
 
   return {
@@ -58,11 +92,26 @@ export function createChanges(bus: Bus, look: (conversationId: string) => Promis
         return result
       })
     },
+    /** Runs `work`, then tells those whom it names what the room is to them now, and the room who is in it. */
+    members<T extends Standing>(conversationId: string, work: () => Promise<T>): Promise<T> {
+      return inTurn(conversationId, async () => {
+        const result = await work()
+        for (const { personId, role, read, conversation } of result.placed) {
+          sockets.setRole(conversationId, personId, role)
+          if (conversation) bus.publish(personTopic(personId), ['conversation', conversation])
+          bus.publish(personTopic(personId), ['membership', conversationId, role, read])
+        }
+        if (result.buried) bury(conversationId, result.gone)
+        else sayGone(conversationId, result.gone)
+        if (result.placed.length + result.gone.length > 0) presence.publishPeople(conversationId)
+        return result
+      })
+    },
     /** Runs `work`, then tells the members it returns that the room is gone. */
     remove<T extends { readonly members: readonly string[] }>(conversationId: string, work: () => Promise<T>): Promise<T> {
       return inTurn(conversationId, async () => {
         const result = await work()
-        sayGone(conversationId, result.members)
+        if (result.members.length > 0) bury(conversationId, result.members)
         return result
       })
     },
@@ -72,6 +121,10 @@ export function createChanges(bus: Bus, look: (conversationId: string) => Promis
 function publish(bus: Bus, { conversation, messages, members }: Change): void {
   // The members have been told that it is gone; a reply that ends after that is nobody's news.
   if (conversation.deleted) return
-  for (const message of messages) bus.publish(roomTopic(conversation.id), ['message', message])
+  for (const message of messages) {
+    bus.publish(roomTopic(conversation.id), ['message', message])
+    if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', message])
+  }
+  bus.publish(shareTopic(conversation.id), ['title', conversation.title])
   for (const personId of members) bus.publish(personTopic(personId), ['conversation', conversation])
 }

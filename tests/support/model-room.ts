@@ -14,6 +14,9 @@ export class ModelRoom {
       model: null,
       instructions: '',
       answer: 'always',
+      guestsAsk: true,
+      dayTokens: null,
+      count: 0,
       headId: null,
       last: null,
       runningId: null,
@@ -33,8 +36,9 @@ export class ModelRoom {
     const author = { id: authorId, name }
     const message: Message = { ...this.#place(id, this.row.headId, position), text, kind, author }
     const made: Message[] = [message]
-    if (kind === 'prompt') made.push({ ...this.#place(replyId, id, position + 1), ...QUEUED })
+    if (kind === 'prompt') made.push({ ...this.#place(replyId, id, position + 1), ...QUEUED, askedBy: author })
     return this.#commit(made, {
+      count: this.row.count + made.length,
       headId: kind === 'prompt' ? replyId : this.row.headId,
       title: this.row.title || preview(text, 60),
       last: { name: author.name, text: preview(text, 140) },

@@ -5,6 +5,24 @@ import { type Frame, newId, type Person } from '#contract'
 import { ModelRoom } from './model-room.ts'
 import { Line, type ServerEnd } from './pair.ts'
 
+const { session, conversation, message, reply } = contract
+/** What it answers: what the sync of a client asks without a person's doing, and what goes through the outbox. */
+const SPOKEN = {
+  session: { me: session.me },
+  conversation: {
+    list: conversation.list,
+    create: conversation.create,
+    update: conversation.update,
+    remove: conversation.remove,
+    join: conversation.join,
+    leave: conversation.leave,
+    pull: conversation.pull,
+    history: conversation.history,
+  },
+  message: { send: message.send },
+  reply,
+}
+
 type Connection = { readonly end: ServerEnd; readonly joined: Set<string> }
 type Context = { connection: Connection }
 
@@ -69,7 +87,7 @@ export class ModelServer {
   }
 
   #router() {
-    const os = implement(contract)
+    const os = implement(SPOKEN)
       .$context<Context>()
       .use(async ({ next, path }, input: unknown) => {
         const id = typeof input === 'object' && input !== null && 'id' in input ? String(input.id) : ''
@@ -78,10 +96,14 @@ export class ModelServer {
         return next()
       })
     return os.router({
-      session: { me: os.session.me.handler(() => ({ person: this.person, version: '0', model: 'model', demo: false })) },
+      session: {
+        me: os.session.me.handler(() => ({ person: this.person, sessionId: this.person.id, version: '0', model: 'model', demo: false })),
+      },
       conversation: {
         list: os.conversation.list.handler(() => ({
           conversations: [...this.rooms.values()].map(({ row }) => row),
+          memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
+          gone: [],
           cursor: '1',
           complete: true,
           more: false,
@@ -104,7 +126,11 @@ export class ModelServer {
         join: os.conversation.join.handler(({ input, context }) => {
           const room = this.room(input.id)
           context.connection.joined.add(input.id)
-          return { ...room.page(input.since, input.limit), live: room.texts(), people: [this.person] }
+          return {
+            ...room.page(input.since, input.limit),
+            live: room.texts(),
+            people: [{ person: this.person, role: 'owner', here: true, seenAt: null, read: 0 }],
+          }
         }),
         leave: os.conversation.leave.handler(({ input, context }) => {
           context.connection.joined.delete(input.id)

@@ -14,6 +14,7 @@ function reply(state: ReplyState, text: string): Message {
     kind: 'reply',
     text,
     state,
+    askedBy: null,
     position: 2,
     revision: 3,
     createdAt: 0,

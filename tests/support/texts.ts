@@ -41,6 +41,9 @@ export class LiveTexts {
         this.#row(frame[1])
         break
       case 'conversation':
+      case 'people':
+      case 'typing':
+      case 'membership':
       case 'gone':
         break
     }

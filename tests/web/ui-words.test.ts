@@ -19,6 +19,7 @@ const FAILURES: { [Code in Failure['code']]: Extract<Failure, { code: Code }> } 
   silent: { code: 'silent', afterMs: 60_000 },
   cut: { code: 'cut' },
   restarted: { code: 'restarted' },
+  budget_used_up: { code: 'budget_used_up', whose: 'person', resetAt: 1_700_000_000_000 },
   internal: { code: 'internal' },
 }
 const REFUSALS: { [Code in SendFailure['code']]: Extract<SendFailure, { code: Code }> } = {
@@ -54,6 +55,7 @@ const replyRow: Reply = {
   deleted: false,
   kind: 'reply',
   state: 'complete',
+  askedBy: null,
   model: null,
   usage: null,
   failure: null,

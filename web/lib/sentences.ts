@@ -36,9 +36,17 @@ export function failureSentence(failure: Failure): string {
       return 'The connection to Gemini broke before the answer was finished.'
     case 'restarted':
       return 'The server was restarted while this answer was being written.'
+    case 'budget_used_up':
+      return failure.whose === 'person'
+        ? `The tokens of the day of whoever asked are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
+        : `The tokens of the day of this room are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
     case 'internal':
       return 'Something went wrong on the server while this answer was being written.'
   }
+}
+
+function timeOfDay(at: number): string {
+  return new Date(at).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
 }
 
 /** Milliseconds from the end of the reply until the provider may be asked again; null when it said nothing about it. */
@@ -56,6 +64,7 @@ export function retryDelay(failure: Failure): number | null {
     case 'silent':
     case 'cut':
     case 'restarted':
+    case 'budget_used_up':
     case 'internal':
       return null
   }
