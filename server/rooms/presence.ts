@@ -4,7 +4,6 @@ import { type Log, reason } from '../log.ts'
 import { type Bus, roomTopic } from './bus.ts'
 import { type PresenceParts, RoomPeople, type Tab } from './room-people.ts'
 import { Seen } from './seen.ts'
-import type { Socket } from './sockets.ts'
 
 /** A reload takes a moment, and is nobody's news. */
 const LINGER_MS = 2_000
@@ -15,7 +14,7 @@ const SWEEP_EVERY_MS = 10_000
 const FORGET_MS = 60_000
 
 /** What presence needs of a socket. */
-export type Looker = Pick<Socket, 'data' | 'readyState'>
+export type Looker = { readonly data: { readonly person: Person }; readonly readyState: number }
 
 /** `missing`: the room is not theirs. */
 export type Said = 'done' | 'missing' | 'forbidden'

@@ -3,14 +3,16 @@ import { eq } from 'drizzle-orm'
 import { type Frame, HEARTBEAT, type Member, newId, type Person } from '#contract'
 import { create } from '../../server/database/conversations.ts'
 import { member, person } from '../../server/database/schema.ts'
+import type { Log } from '../../server/log.ts'
 import { type Looker, Presence } from '../../server/rooms/presence.ts'
-import { openTestDatabase, silent, type TestDatabase } from '../support/database.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 
 const ada: Person = { id: newId(), name: 'Ada', kind: 'owner' }
 const eve: Person = { id: newId(), name: 'Eve', kind: 'guest' }
 const ROOM = newId()
 
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 let database: TestDatabase
 const frames: Frame[] = []
 let nowMs = 1_000_000
@@ -25,8 +27,8 @@ beforeAll(async () => {
 
 afterAll(() => database.close(), 30_000)
 
-function tab(by: Person, readyState: Looker['readyState'] = WebSocket.OPEN): Looker {
-  return { data: { sessionId: newId(), person: by, wire: 1, rooms: new Set() }, readyState }
+function tab(by: Person, readyState: number = WebSocket.OPEN): Looker {
+  return { data: { person: by }, readyState }
 }
 
 const people = async () => (await presence.people(ROOM)).map(({ person: { name }, here }) => [name, here])
