@@ -2,6 +2,7 @@ import './styles/index.css'
 import { WIRE } from '#contract'
 import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
 import { askToPersist } from './lib/persistence.ts'
+import { pageSight } from './lib/sight.ts'
 import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
 import { mountIslands } from './mount.ts'
 import { systemClock } from './store/clock.ts'
@@ -31,6 +32,7 @@ function open(person: string): void {
   start(store, {
     transport: (clock) => new Socket({ clock, url: () => `${location.origin.replace(/^http/, 'ws')}/rpc?wire=${WIRE}`, hasSession }),
     route: { current: currentConversation, onChange: onRouteChange },
+    sight: pageSight,
     hasNetwork: () => navigator.onLine,
     leisure: browserLeisure,
     onSignedOut: () => location.assign('/enter'),

@@ -1,4 +1,5 @@
-import type { Draft, Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
+import type { Member } from '#contract'
+import type { Draft, Me, OutboxEntry, StoredConversation, StoredMembership, StoredMessage } from './database.ts'
 import { placed, unplaced } from './places.ts'
 import { trimmedAt } from './space.ts'
 import { store } from './store.ts'
@@ -103,6 +104,22 @@ export async function draft(conversationId: string): Promise<string> {
 /** The draft with who wrote it; undefined: there is none. */
 export function draftRow(conversationId: string): Promise<Draft | undefined> {
   return store().db.drafts.get(conversationId)
+}
+
+/** What a room is to this person; undefined: the server has not said yet. */
+export function membership(conversationId: string): Promise<StoredMembership | undefined> {
+  return store().db.memberships.get(conversationId)
+}
+
+/** By room, how many of its messages this person has read. */
+export async function readings(): Promise<ReadonlyMap<string, number>> {
+  const rows = await store().db.memberships.toArray()
+  return new Map(rows.map(({ conversationId, read }) => [conversationId, read]))
+}
+
+/** Who is in a room, those who came first first. Whether they are here is only right while this tab is connected. */
+export async function people(conversationId: string): Promise<readonly Member[]> {
+  return (await store().db.people.get(conversationId))?.people ?? []
 }
 
 /** Everything that the server has not answered yet, or has refused. */
