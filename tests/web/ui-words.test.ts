@@ -25,6 +25,7 @@ const FAILURES: { [Code in Failure['code']]: Extract<Failure, { code: Code }> } 
 const REFUSALS: { [Code in Refusal['code']]: Extract<Refusal, { code: Code }> } = {
   not_found: { code: 'not_found' },
   forbidden: { code: 'forbidden' },
+  guest: { code: 'guest' },
   conflict: { code: 'conflict' },
   busy: { code: 'busy', limit: 20 },
   invalid: { code: 'invalid' },

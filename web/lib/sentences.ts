@@ -4,13 +4,14 @@ import type { Failure } from '#contract'
 export type Refusal =
   | { code: 'not_found' }
   | { code: 'forbidden' }
+  | { code: 'guest' }
   | { code: 'conflict' }
   | { code: 'busy'; limit: number }
   | { code: 'invalid' }
   | { code: 'internal' }
 
-/** Why a reply did not end well, for the reader. */
-export function failureSentence(failure: Failure): string {
+/** Why a reply did not end well, for the reader; `mine`: they have asked for it. */
+export function failureSentence(failure: Failure, mine = false): string {
   switch (failure.code) {
     case 'rate_limited':
       return 'Gemini asks for a little patience: too many requests at once.'
@@ -37,9 +38,7 @@ export function failureSentence(failure: Failure): string {
     case 'restarted':
       return 'The server was restarted while this answer was being written.'
     case 'budget_used_up':
-      return failure.whose === 'person'
-        ? `The tokens of the day of whoever asked are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
-        : `The tokens of the day of this room are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
+      return `${failure.whose === 'room' ? 'This room’s' : mine ? 'Your' : 'Their'} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
     case 'internal':
       return 'Something went wrong on the server while this answer was being written.'
   }
@@ -77,6 +76,8 @@ export function refusalSentence(refusal: Refusal): string {
       return 'Not sent: this conversation is no longer there.'
     case 'forbidden':
       return 'Not sent: you may read here, but not write.'
+    case 'guest':
+      return 'Not sent: guests may not ask Gemini here. People read what you write as a note.'
     case 'conflict':
       return 'Not sent: the conversation has changed in the meantime.'
     case 'busy':

@@ -40,6 +40,8 @@ export type OutboxCall =
 export type SendFailure =
   | { code: 'not_found' }
   | { code: 'forbidden' }
+  /** Guests may not ask the model in this room. */
+  | { code: 'guest' }
   | { code: 'conflict' }
   | { code: 'busy'; limit: number }
   | { code: 'invalid' }

@@ -14,8 +14,12 @@ export async function putMemberships(db: Database, rows: readonly Membership[]):
   }
 }
 
+/** Also tells what the room is to this person: of a room that was made here, nothing else does. */
 export async function putPeople(db: Database, conversationId: string, people: readonly Member[]): Promise<void> {
   await db.people.put({ conversationId, people })
+  const me = await db.facts.get('me')
+  const mine = me?.key === 'me' ? people.find(({ person }) => person.id === me.value.person.id) : undefined
+  if (mine) await putMemberships(db, [{ conversationId, role: mine.role, read: mine.read }])
 }
 
 /** The room is not this person's any more. */

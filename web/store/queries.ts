@@ -1,4 +1,4 @@
-import type { Member } from '#contract'
+import { LIMITS, type Member } from '#contract'
 import type { Draft, Me, OutboxEntry, StoredConversation, StoredMembership, StoredMessage } from './database.ts'
 import { placed, unplaced } from './places.ts'
 import { trimmedAt } from './space.ts'
@@ -97,6 +97,22 @@ class Path {
   }
 }
 
+/** How many replies of a room wait for their turn behind the one that runs. */
+export async function waitingReplies(conversationId: string): Promise<number> {
+  const { messages, conversations } = store().db
+  const runningId = (await conversations.get(conversationId))?.runningId ?? null
+  const newest = await messages
+    .where('[conversationId+position]')
+    .between(...placed(conversationId), true, true)
+    .reverse()
+    .limit(WAITING_ROWS)
+    .toArray()
+  return newest.filter((row) => row.kind === 'reply' && row.state === 'queued' && row.id !== runningId && !row.deleted).length
+}
+
+/** What waits is among the newest rows of a room: prompts and replies, and notes between them. */
+const WAITING_ROWS = 4 * LIMITS.queuedReplies
+
 export async function draft(conversationId: string): Promise<string> {
   return (await draftRow(conversationId))?.text ?? ''
 }
@@ -111,10 +127,10 @@ export function membership(conversationId: string): Promise<StoredMembership | u
   return store().db.memberships.get(conversationId)
 }
 
-/** By room, how many of its messages this person has read. */
-export async function readings(): Promise<ReadonlyMap<string, number>> {
+/** By room, what it is to this person. */
+export async function memberships(): Promise<ReadonlyMap<string, StoredMembership>> {
   const rows = await store().db.memberships.toArray()
-  return new Map(rows.map(({ conversationId, read }) => [conversationId, read]))
+  return new Map(rows.map((row) => [row.conversationId, row]))
 }
 
 /** Who is in a room, those who came first first. Whether they are here is only right while this tab is connected. */

@@ -26,7 +26,7 @@ export function judge(error: unknown): Verdict {
     case 'NOT_FOUND':
       return { kind: 'never', failure: { code: 'not_found' } }
     case 'FORBIDDEN':
-      return { kind: 'never', failure: { code: 'forbidden' } }
+      return { kind: 'never', failure: { code: reasonOf(error.data) === 'guest' ? 'guest' : 'forbidden' } }
     case 'CONFLICT':
       return { kind: 'never', failure: { code: 'conflict' } }
     case 'BAD_REQUEST':
@@ -48,6 +48,11 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>(['NOT_FOUND', 'FORBIDDEN',
 function waitOf(data: unknown): number {
   const { retryAfterMs } = (data ?? {}) as Partial<ErrorData['RATE_LIMITED']>
   return typeof retryAfterMs === 'number' ? retryAfterMs : 0
+}
+
+function reasonOf(data: unknown): ErrorData['FORBIDDEN']['reason'] | undefined {
+  const { reason } = (data ?? {}) as Partial<ErrorData['FORBIDDEN']>
+  return reason
 }
 
 function limitOf(data: unknown): number {

@@ -1,0 +1,53 @@
+import type { Message } from '#contract'
+
+/** Where a prompt stands in the line of its room. */
+export type Place = {
+  /** 1: it is next. */
+  readonly at: number
+  readonly promptId: string
+  readonly mine: boolean
+  /** Of one's own prompts that wait, all of them, in the order in which this one would be a place further up; null: it is the first. */
+  readonly sooner: readonly string[] | null
+  readonly later: readonly string[] | null
+}
+
+/** By reply, the places of those that wait for their turn. Nothing waits where nothing runs: it is about to begin. */
+export function waitingLine(messages: readonly Message[], runningId: string | null, myId: string): ReadonlyMap<string, Place> {
+  if (runningId === null) return new Map()
+  const authors = new Map(messages.flatMap((message) => (message.kind === 'reply' ? [] : [[message.id, message.author.id] as const])))
+  const waiting = messages.flatMap((message) =>
+    message.kind === 'reply' && message.state === 'queued' && message.id !== runningId
+      ? [{ id: message.id, promptId: message.parentId ?? '', mine: authors.get(message.parentId ?? '') === myId }]
+      : [],
+  )
+  const own = waiting.filter(({ mine }) => mine).map(({ promptId }) => promptId)
+  return new Map(
+    waiting.map(({ id, promptId, mine }, index) => {
+      const among = own.indexOf(promptId)
+      const place: Place = {
+        at: index + 1,
+        promptId,
+        mine,
+        sooner: mine ? swapped(own, among - 1) : null,
+        later: mine ? swapped(own, among) : null,
+      }
+      return [id, place]
+    }),
+  )
+}
+
+/** `Next in line`, `2nd in line`. */
+export function placeWords(at: number): string {
+  if (at === 1) return 'Next in line'
+  return `${at}${ENDINGS[ordinals.select(at)] ?? 'th'} in line`
+}
+
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
+const ENDINGS: Partial<Record<Intl.LDMLPluralRule, string>> = { one: 'st', two: 'nd', few: 'rd' }
+
+/** The ids with those at `index` and after it in each other's place; null: there are no two. */
+function swapped(ids: readonly string[], index: number): readonly string[] | null {
+  const [first, second] = [ids[index], ids[index + 1]]
+  if (index < 0 || first === undefined || second === undefined) return null
+  return ids.map((id, at) => (at === index ? second : at === index + 1 ? first : id))
+}
