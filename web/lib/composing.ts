@@ -22,6 +22,13 @@ export function compose(written: string, { rule, mayAsk, noting }: Room): Compos
   return { kind: 'prompt', text, asks: rule === 'always' || addressesModel(text) }
 }
 
+/** In the empty box. */
+export function invitation({ rule, mayAsk, noting }: Room): string {
+  if (!mayAsk) return 'For people: guests may not ask Gemini'
+  if (noting) return 'A note for the people here'
+  return rule === 'always' ? 'Write to the room' : 'Write to the room, or to @gemini'
+}
+
 /** Under the box: who reads this, where that is not plain. null: whoever writes here knows. */
 export function readersHint({ rule, mayAsk, noting }: Room, { kind, asks }: Composed): string | null {
   if (!mayAsk) return 'Only people read this: guests may not ask Gemini here.'

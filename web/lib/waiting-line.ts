@@ -36,9 +36,9 @@ export function waitingLine(messages: readonly Message[], runningId: string | nu
   )
 }
 
-/** `Next in line`, `2nd in line`. */
+/** `next in line`, `2nd in line`. */
 export function placeWords(at: number): string {
-  if (at === 1) return 'Next in line'
+  if (at === 1) return 'next in line'
   return `${at}${ENDINGS[ordinals.select(at)] ?? 'th'} in line`
 }
 
