@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import type { Failure, PersonMessage, Reply } from '#contract'
 import { announcement } from '../../web/lib/announcement.ts'
+import { type EnterError, enterSentence } from '../../web/lib/enter-sentences.ts'
 import { colourOf, initials } from '../../web/lib/person-look.ts'
-import { type EnterError, enterSentence, failureSentence, type Refusal, refusalSentence, retryDelay } from '../../web/lib/sentences.ts'
+import { failureSentence, type Refusal, refusalSentence, retryDelay } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
 import { lines } from '../../web/lib/transcript.ts'
 

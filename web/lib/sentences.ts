@@ -89,26 +89,6 @@ export function refusalSentence(refusal: Refusal): string {
   }
 }
 
-export type EnterError = 'link_spent' | 'name_needed' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
-
-/** Why a link did not open the door. */
-export function enterSentence(error: EnterError): string {
-  switch (error) {
-    case 'link_spent':
-      return 'This link has been used or has expired. Ask for a new one.'
-    case 'name_needed':
-      return 'Tell the others what to call you, then enter.'
-    case 'too_many':
-      return 'Too many attempts. Wait a minute, then try again.'
-    case 'foreign_origin':
-      return 'This page was opened under another address than the server expects. Open the link exactly as it was printed.'
-    case 'bad_request':
-      return 'The link is not complete. Copy the whole of it and open it again.'
-    case 'unreachable':
-      return 'The server cannot be reached right now. Your link is still good: try again in a moment.'
-  }
-}
-
 // The provider's words are constants such as MAX_TOKENS or PROHIBITED_CONTENT.
 function reasonWords(reason: string): string {
   return reason.toLowerCase().replaceAll('_', ' ')
