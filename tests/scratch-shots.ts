@@ -23,7 +23,13 @@ try {
   const sql = new SQL(databaseUrl, { max: 1 })
   const join = async (room: string, who: Entered, role: string) =>
     sql`insert into member (conversation_id, person_id, role, changed) values (${room}, ${who.person.id}, ${role}, pg_current_xact_id())`
-  for (const [who, role] of [[mara, 'participant'], [jon, 'participant'], [vera, 'viewer'], [pip, 'participant']] as const) if (who) await join(id, who, role)
+  for (const [who, role] of [
+    [mara, 'participant'],
+    [jon, 'participant'],
+    [vera, 'viewer'],
+    [pip, 'participant'],
+  ] as const)
+    if (who) await join(id, who, role)
   if (mara) await join(other, mara, 'participant')
   const page = async (who: Entered, options = {}) => {
     const context = await browser.newContext({ viewport: DESKTOP, ...options })
@@ -43,7 +49,13 @@ try {
   const m = await page(mara, { colorScheme: 'dark' })
   const j = await page(jon, phone())
   const v = await page(vera, { ...phone(), colorScheme: 'dark' })
-  emulator.script.push((answer) => answer.write('A composite b-tree in the order you **filter**, then sort:\n\n```sql\ncreate index concurrently posts_author_recent on posts (author_id, created_at desc);\n```\n\n- Equality columns first.\n- The sort column last.').then(() => answer.finish()))
+  emulator.script.push((answer) =>
+    answer
+      .write(
+        'A composite b-tree in the order you **filter**, then sort:\n\n```sql\ncreate index concurrently posts_author_recent on posts (author_id, created_at desc);\n```\n\n- Equality columns first.\n- The sort column last.',
+      )
+      .then(() => answer.finish()),
+  )
   await say(a, 'The feed query got slow at 2M rows. It filters by `author_id` and sorts by `created_at desc`. Which index?')
   await reply(a, 'complete').waitFor()
   await m.getByRole('button', { name: 'Note' }).click()

@@ -38,7 +38,10 @@ export async function renameConversation(id: string, title: string): Promise<voi
 }
 
 /** Sets the title or a rule of a room. */
-export async function updateConversation(id: string, fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>): Promise<void> {
+export async function updateConversation(
+  id: string,
+  fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>,
+): Promise<void> {
   const target = store()
   const { db } = target
   await change([db.conversations, db.outbox], async () => {
