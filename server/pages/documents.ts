@@ -50,7 +50,9 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div class="panels">
 <div data-island="invite-panel" data-when="opened"></div>
 <div data-island="people-panel" data-when="opened"></div>
+<div data-island="room-panel" data-when="opened"></div>
 <div data-island="you-panel" data-when="opened"></div>
+<div data-island="usage-panel" data-when="opened"></div>
 <div data-island="server-panel" data-when="opened"></div>
 </div>
 </body>`,

@@ -1,4 +1,4 @@
-import { LIMITS, type Member } from '#contract'
+import { LIMITS, type Member, type Role } from '#contract'
 import type { StoredConversation } from './database.ts'
 import { Live } from './live.svelte.ts'
 import { conversation, membership, messages, people } from './queries.ts'
@@ -29,9 +29,14 @@ export class Visit {
     return current.state === 'ready' ? current.value : []
   }
 
+  /** undefined: the server has not said yet. */
+  get role(): Role | undefined {
+    const { current } = this.#membership
+    return current.state === 'ready' ? current.value?.role : undefined
+  }
+
   /** False: this person may only read here. */
   get mayAct(): boolean {
-    const { current } = this.#membership
-    return current.state !== 'ready' || current.value?.role !== 'viewer'
+    return this.role !== 'viewer'
   }
 }
