@@ -24,6 +24,8 @@ export type Config = {
   readonly publicUrl: string | null
   readonly trustProxy: boolean
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  /** Replies that are written at the same time, over all rooms. */
+  readonly repliesAtOnce: number
   readonly logLevel: LogLevel
 }
 
@@ -46,6 +48,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     publicUrl: webUrl('PUBLIC_URL', read('PUBLIC_URL')),
     trustProxy: flag('TRUST_PROXY', read('TRUST_PROXY')),
     tls: tls(read('TLS_CERT'), read('TLS_KEY')),
+    repliesAtOnce: places(read('REPLIES_AT_ONCE') ?? '50'),
     logLevel: level(read('LOG_LEVEL') ?? 'info'),
   }
 }
@@ -58,6 +61,15 @@ function port(value: string): number {
     )
   }
   return number
+}
+
+function places(value: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(value)) {
+    throw new StartError(
+      `REPLIES_AT_ONCE is "${value}", but it has to be a whole number from 1 to 9999. Correct it, or remove it to let 50 replies be written at once.`,
+    )
+  }
+  return Number(value)
 }
 
 function absolute(path: string): string {

@@ -9,6 +9,7 @@ import { findOwner, forgetExpired } from './database/people.ts'
 import { createLog, type Log, reason } from './log.ts'
 import { loadAssets } from './pages/assets.ts'
 import { createRouter } from './procedures/index.ts'
+import { Budgets } from './replies/budgets.ts'
 import { createDemo } from './replies/demo.ts'
 import { createGemini } from './replies/gemini.ts'
 import { openJournals } from './replies/journal.ts'
@@ -45,10 +46,12 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const presence = new Presence({ db, bus, log })
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
-    const parts = { db, bus, changes, model, log, journals: openJournals(join(config.dataDir, 'journal')) }
-    const replies = new ReplyQueue(parts)
+    const budgets = await Budgets.open(db)
+    const parts = { db, bus, changes, model, log, budgets, journals: openJournals(join(config.dataDir, 'journal')) }
+    const replies = new ReplyQueue(parts, config.repliesAtOnce)
+    const startedAt = Date.now()
     const socket = createSocketHandlers({
-      router: createRouter({ db, changes, presence, replies, model, version }),
+      router: createRouter({ db, database: database.kind, changes, presence, replies, budgets, sockets, model, version, startedAt }),
       sockets,
       presence,
       onError: (error) => log.error('call.failed', { reason: reason(error) }),

@@ -6,10 +6,13 @@ import { Id, nullable, strict, Time } from './records.ts'
 import { Budget, Health, PersonRow, RoomRow, UsageRow } from './spending.ts'
 
 export const usage = {
-  /** What the caller has used in the last `days` days, today included; the owner of the server sees everybody's. */
+  /**
+   * What the caller has used in the last `days` days, today included, newest first; the owner of the server sees everybody's. `more`: earlier
+   * days are left out. `budget`: what holds for the caller.
+   */
   report: procedure(
     strict({ days: Type.Integer({ minimum: 1, maximum: LIMITS.usageDays }) }),
-    strict({ rows: Type.Array(UsageRow), budget: Budget, resetAt: Time }),
+    strict({ rows: Type.Array(UsageRow), more: Type.Boolean(), budget: Budget, resetAt: Time }),
   ),
 }
 

@@ -77,10 +77,18 @@ export const contract = {
     /** Takes back a prompt of the caller's that still waits, together with its reply. Idempotent; CONFLICT `started` when it is too late. */
     withdraw: procedure(strict({ id: Id }), Message),
     /**
-     * Gives the caller's own waiting prompts of a room another order: `ids`, all of them. Their texts change places; what others have asked stays
-     * where it is. CONFLICT `started` when one of them is not waiting any more.
+     * Gives waiting prompts of the caller's own in one room another order, that of `ids`. Their texts change places; what others have asked stays
+     * where it is. `revision` is the newest among the rows of these prompts that the person saw: sent again, the call finds a newer one and changes
+     * nothing. CONFLICT `started` when one of them is not waiting any more.
      */
-    reorder: procedure(strict({ conversationId: Id, ids: Type.Array(Id, { minItems: 2, maxItems: LIMITS.queuedReplies }) }), nothing),
+    reorder: procedure(
+      strict({
+        conversationId: Id,
+        ids: Type.Array(Id, { minItems: 2, maxItems: LIMITS.queuedReplies, uniqueItems: true }),
+        revision: Revision,
+      }),
+      nothing,
+    ),
   },
   reply: {
     /** Ends a reply and keeps its text. Idempotent; a reply that has ended is returned as it is. */

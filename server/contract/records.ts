@@ -116,7 +116,7 @@ export const Reply = strict({
   usage: nullable(Usage),
   /** Why it did not end well; while it streams, why the model has to be asked again. */
   failure: nullable(Failure),
-  /** When the model is asked again by itself, while it streams and has said nothing yet. */
+  /** When the model is asked by itself: again, while the reply streams and has said nothing yet; or, while it is queued, at its person's pace. */
   retryAt: nullable(Time),
   /** True when the answer ended at the model's length limit. */
   truncated: Type.Boolean(),

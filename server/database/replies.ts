@@ -1,9 +1,21 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
-import { type Author, type Failure, isOpen, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
+import {
+  type Author,
+  type Failure,
+  isOpen,
+  LIMITS,
+  type Person,
+  preview,
+  type Reply,
+  type ReplyState,
+  type Role,
+  type Usage,
+} from '#contract'
 import { type Change, lock, lockFor, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
+import { addUsage } from './usage.ts'
 
 export type FinalState = Exclude<ReplyState, 'queued' | 'streaming'>
 
@@ -17,8 +29,6 @@ export type Outcome = {
   readonly truncated: boolean
   readonly stoppedBy: Author | null
 }
-
-export type OpenReply = { readonly id: string; readonly conversationId: string; readonly parentId: string | null; readonly text: string }
 
 const OPEN: ReplyState[] = ['queued', 'streaming']
 
@@ -57,11 +67,11 @@ export async function begin(db: Db, reply: { id: string; conversationId: string 
   })
 }
 
-/** Writes that the model refused for the moment, and when it is asked again. null: the reply has ended meanwhile. */
+/** Writes that the model refused for the moment (no failure: that it is not asked yet), and when it is asked; null: now. null: the reply has ended meanwhile. */
 export async function defer(
   db: Db,
   reply: { id: string; conversationId: string },
-  wait: { failure: Failure; retryAt: Date },
+  wait: { failure: Failure | null; retryAt: Date | null },
 ): Promise<Change | null> {
   return db.transaction(async (tx) => {
     const locked = await lock(tx, reply.conversationId)
@@ -78,7 +88,7 @@ export async function defer(
   })
 }
 
-/** Writes how a reply ended; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
+/** Writes how a reply ended, and what it has cost whoever asked for it; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
 export async function finish(
   db: Db,
   reply: { id: string; conversationId: string },
@@ -103,6 +113,15 @@ export async function finish(
       .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
       .returning(changedRow)
     if (!row) return null
+    if (values.usage) {
+      const personId = row.authorId ?? locked.row.createdBy
+      await addUsage(tx, {
+        personId,
+        conversationId: row.conversationId,
+        model: row.model ?? locked.row.model ?? speaker,
+        usage: values.usage,
+      })
+    }
     const written = await write(tx, locked, {
       revision,
       runningId: locked.row.runningId === row.id ? null : locked.row.runningId,
@@ -116,22 +135,23 @@ export async function finish(
 export type Requeued =
   /** `change` is null when the row is newer than the one that the person saw: nothing is asked again. */
   | { readonly kind: 'queued'; readonly reply: Reply; readonly change: Change | null }
-  | { readonly kind: 'missing' | 'forbidden' | 'finished' }
+  | { readonly kind: 'missing' | 'forbidden' | 'guest' | 'finished' }
 
-/** Puts a reply that did not end well back into the queue, with its text kept. */
-export async function requeue(db: Db, personId: string, id: string, seenRevision: number): Promise<Requeued> {
+/** Puts a reply that did not end well back into the queue, with its text kept: from now on it is `by` who asks for it. */
+export async function requeue(db: Db, by: Person, id: string, seenRevision: number): Promise<Requeued> {
   return db.transaction(async (tx) => {
-    const reply = await reachReply(tx, personId, id)
-    const locked = reply && (await lockFor(tx, reply.conversationId, personId))
+    const reply = await reachReply(tx, by.id, id)
+    const locked = reply && (await lockFor(tx, reply.conversationId, by.id))
     const [found] = locked ? await byIds(tx, [id]) : []
-    if (!locked || found?.message.kind !== 'reply') return { kind: 'missing' }
+    if (!locked || found?.message.kind !== 'reply' || found.message.deleted) return { kind: 'missing' }
     if (locked.role === 'viewer') return { kind: 'forbidden' }
+    if (by.kind === 'guest' && !locked.row.guestsAsk) return { kind: 'guest' }
     if (found.row.revision !== seenRevision || isOpen(found.message.state)) return { kind: 'queued', reply: found.message, change: null }
     if (found.row.state === 'complete' && !found.row.truncated) return { kind: 'finished' }
     const revision = locked.row.revision + 1
     const [row] = await tx
       .update(message)
-      .set({ state: 'queued', failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
+      .set({ state: 'queued', authorId: by.id, failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
       .where(eq(message.id, id))
       .returning(changedRow)
     if (!row) return { kind: 'missing' }
@@ -163,16 +183,13 @@ export async function readReply(db: Queryable, id: string): Promise<Reply | null
 }
 
 /** Every reply that has not ended, in the order in which they were asked for. */
-export async function openReplies(db: Queryable): Promise<(OpenReply & { state: ReplyState | null })[]> {
-  return db
-    .select({
-      id: message.id,
-      conversationId: message.conversationId,
-      parentId: message.parentId,
-      text: message.text,
-      state: message.state,
-    })
+export async function openReplies(
+  db: Queryable,
+): Promise<{ id: string; conversationId: string; state: ReplyState | null; askedBy: { id: string } | null }[]> {
+  const found = await db
+    .select({ id: message.id, conversationId: message.conversationId, state: message.state, authorId: message.authorId })
     .from(message)
     .where(inArray(message.state, OPEN))
     .orderBy(asc(message.conversationId), asc(message.position))
+  return found.map(({ authorId, ...reply }) => ({ ...reply, askedBy: authorId === null ? null : { id: authorId } }))
 }

@@ -1,9 +1,11 @@
+import { adminProcedures } from './admin.ts'
 import { conversationProcedures } from './conversation.ts'
 import { messageProcedures } from './message.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
 import { os, type Parts } from './router.ts'
 import { sessionProcedures } from './session.ts'
+import { usageProcedures } from './usage.ts'
 
 /** Everything that a client may ask, bound to the parts it works with. */
 export function createRouter(parts: Parts) {
@@ -13,5 +15,7 @@ export function createRouter(parts: Parts) {
     message: messageProcedures(parts),
     reply: replyProcedures(parts),
     presence: presenceProcedures(parts),
+    usage: usageProcedures(parts),
+    admin: adminProcedures(parts),
   })
 }

@@ -1,8 +1,10 @@
 import { LIMITS, storable } from '#contract'
 import { send } from '../database/sending.ts'
+import { reorder, roomOfPrompt, withdraw } from '../database/steering.ts'
+import { steer } from '../replies/steer.ts'
 import { os, type Parts } from './router.ts'
 
-export function messageProcedures({ db, changes, presence, replies }: Parts) {
+export function messageProcedures({ db, changes, model, presence, replies }: Parts) {
   return {
     send: os.message.send.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
@@ -26,6 +28,52 @@ export function messageProcedures({ db, changes, presence, replies }: Parts) {
           throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':
           throw errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+      }
+    }),
+
+    withdraw: os.message.withdraw.handler(async ({ input: { id }, context, errors }) => {
+      const { person } = context.socket.data
+      const conversationId = await roomOfPrompt(db, person.id, id)
+      if (conversationId === null) throw errors.NOT_FOUND({ data: { what: 'message' } })
+      const result = await changes.change(conversationId, () =>
+        steer(
+          replies,
+          conversationId,
+          async (hold) => ({ change: null, ...(await withdraw(db, person, { id, conversationId }, { hold, speaker: model.speaker })) }),
+          ({ kind }) => kind === 'withdrawn',
+        ),
+      )
+      switch (result.kind) {
+        case 'withdrawn':
+          return result.message
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'message' } })
+        case 'forbidden':
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'started':
+          throw errors.CONFLICT({ data: { reason: 'started' } })
+      }
+    }),
+
+    reorder: os.message.reorder.handler(async ({ input, context, errors }) => {
+      const { person } = context.socket.data
+      const result = await changes.change(input.conversationId, () =>
+        steer(
+          replies,
+          input.conversationId,
+          async (hold) => ({ change: null, ...(await reorder(db, person, input, { hold, speaker: model.speaker })) }),
+          () => false,
+        ),
+      )
+      switch (result.kind) {
+        case 'reordered':
+          return {}
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'message' } })
+        case 'forbidden':
+          throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'started':
+          throw errors.CONFLICT({ data: { reason: 'started' } })
       }
     }),
   }

@@ -21,7 +21,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
       if (!found) throw errors.NOT_FOUND({ data: { what: 'reply' } })
       const result = await changes.change(found.conversationId, async () => ({
         change: null,
-        ...(await requeue(db, person.id, id, revision)),
+        ...(await requeue(db, person, id, revision)),
       }))
       switch (result.kind) {
         case 'queued':
@@ -31,6 +31,8 @@ export function replyProcedures({ db, changes, replies }: Parts) {
           throw errors.NOT_FOUND({ data: { what: 'reply' } })
         case 'forbidden':
           throw errors.FORBIDDEN({ data: { reason: 'role' } })
+        case 'guest':
+          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'finished':
           throw errors.CONFLICT({ data: { reason: 'reply_finished' } })
       }

@@ -1,12 +1,13 @@
 import { implement, ORPCError } from '@orpc/server'
 import { contract } from '#contract/procedures'
-import type { Db } from '../database/open.ts'
+import type { Database, Db } from '../database/open.ts'
 import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
 import type { Model } from '../replies/model.ts'
+import type { Budgets } from '../replies/budgets.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
 import type { Presence } from '../rooms/presence.ts'
-import type { CallContext } from '../rooms/sockets.ts'
+import type { CallContext, Sockets } from '../rooms/sockets.ts'
 
 /** What the procedures work with. */
 export type Parts = {
@@ -14,8 +15,14 @@ export type Parts = {
   readonly changes: Changes
   readonly replies: ReplyQueue
   readonly presence: Presence
+  readonly sockets: Sockets
+  readonly budgets: Budgets
   readonly model: Model
   readonly version: string
+  /** Which kind of database `db` is. */
+  readonly database: Database['kind']
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
 }
 
 /** A client waits for ten seconds: it shall hear what is the matter, and hold no place among the calls in flight for longer. */

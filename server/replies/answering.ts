@@ -11,9 +11,10 @@ import { patient } from './patience.ts'
 import { untilDone } from './pause.ts'
 import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
+import type { Start } from './starts.ts'
 
 /** A reply that has its turn. `text` is null until it is known what was kept from before. */
-export type Run = Ref & { text: string | null; readonly stop: AbortController }
+export type Run = Ref & { text: string | null; readonly stop: AbortController; readonly enter: Start['enter'] }
 
 /** How a reply ends that never came to ask: what was kept of it stays. */
 export const NOTHING_SAID = {
@@ -32,13 +33,15 @@ const FAILED: Outcome = { ...NOTHING_SAID, state: 'failed', failure: { code: 'in
  */
 export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal): Promise<void> {
   const { log, changes, db, journals, model } = parts
-  let request: ModelRequest | null
+  let request: ModelRequest | Refused | null
   try {
+    if (!(await run.enter())) return
     request = await prepare(parts, run)
   } catch (error) {
     return unasked(parts, run, closing, error)
   }
   if (request === null) return
+  if ('refused' in request) return write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: request.refused }, closing)
   run.text = request.kept
   let journal: Journal
   try {
@@ -83,13 +86,21 @@ export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, clo
   }
 }
 
+/** Why the model is not to be asked. */
+type Refused = { readonly refused: Failure }
+
 /** What to ask, as soon as the database can say it; null: there is nothing to answer any more. */
-function prepare({ db, log, model }: ReplyParts, run: Run): Promise<ModelRequest | null> {
+function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<ModelRequest | Refused | null> {
   return untilDone(
     async () => {
-      const [reply, steps] = await Promise.all([findQueued(db, run.id), path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS })])
+      const [reply, steps, refused] = await Promise.all([
+        findQueued(db, run.id),
+        path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS }),
+        budgets.usedUp(run.id),
+      ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
+      if (refused) return { refused }
       const { instructions, text: kept } = reply
       return buildRequest({ model: reply.model ?? model.name, instructions, steps, kept })
     },

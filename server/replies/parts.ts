@@ -1,7 +1,9 @@
+import type { Author } from '#contract'
 import type { Db } from '../database/open.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from '../rooms/bus.ts'
 import type { Changes } from '../rooms/changes.ts'
+import type { Budgets } from './budgets.ts'
 import type { Journals } from './journal.ts'
 import type { Model } from './model.ts'
 
@@ -13,7 +15,11 @@ export type ReplyParts = {
   readonly journals: Journals
   readonly model: Model
   readonly log: Log
+  readonly budgets: Budgets
 }
 
 /** Which reply, of which room. */
 export type Ref = { readonly id: string; readonly conversationId: string }
+
+/** A reply, and who has asked for it. */
+export type Asked = Ref & { readonly askedBy: Pick<Author, 'id'> | null }

@@ -1,14 +1,17 @@
 /** Waits, or rejects with the signal's reason as soon as it is aborted. */
 export function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  if (signal.aborted) reject(signal.reason)
-  const onAbort = () => reject(signal.reason)
+  const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, delayMs)
+  return unlessAborted(promise, signal).finally(() => clearTimeout(timer))
+}
+
+/** What `work` comes to, or a rejection with the signal's reason as soon as that is aborted; then nobody waits for the work any more. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
-  return promise.finally(() => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-  })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 const FIRST_MS = 100

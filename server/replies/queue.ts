@@ -1,11 +1,13 @@
 import type { Author, LiveText } from '#contract'
+import { defer } from '../database/replies.ts'
 import { reason } from '../log.ts'
 import { answer, NOTHING_SAID, type Run, write } from './answering.ts'
-import type { Ref, ReplyParts } from './parts.ts'
+import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { StopReason } from './run.ts'
+import { Starts } from './starts.ts'
 
 type Turn = { readonly run: Run; readonly ended: Promise<void> }
-type Queue = { turn: Turn; readonly waiting: Ref[] }
+type Queue = { turn: Turn; readonly waiting: Asked[] }
 
 /**
  * The replies of every room: one at a time in each, in the order in which they were asked for. A run belongs to the server; it goes on
@@ -13,13 +15,19 @@ type Queue = { turn: Turn; readonly waiting: Ref[] }
  */
 export class ReplyQueue {
   readonly #parts: ReplyParts
+  readonly #starts: Starts
   readonly #queues = new Map<string, Queue>()
   readonly #closing = new AbortController()
   /** Replies that were waiting when somebody stopped them, until that is written. */
   readonly #stopping = new Set<string>()
 
-  constructor(parts: ReplyParts) {
+  constructor(parts: ReplyParts, atOnce: number) {
     this.#parts = parts
+    this.#starts = new Starts({
+      atOnce,
+      perMinute: () => parts.budgets.current.personMinuteRequests,
+      told: (reply, at) => this.#told(reply, at),
+    })
   }
 
   /** The texts so far of a room's replies that are being written. */
@@ -29,8 +37,16 @@ export class ReplyQueue {
     return run && run.text !== null ? [{ id: run.id, text: run.text }] : []
   }
 
+  /** How many ask by now, and how many wait, over all rooms. */
+  get counts(): { running: number; queued: number } {
+    let all = 0
+    for (const { waiting } of this.#queues.values()) all += waiting.length + 1
+    const running = this.#starts.asking
+    return { running, queued: all - running }
+  }
+
   /** Starts a queued reply, now or when those before it have ended. The same reply twice is one. */
-  add(reply: Ref): void {
+  add(reply: Asked): void {
     if (this.#closing.signal.aborted || this.#stopping.has(reply.id)) return
     const queue = this.#queues.get(reply.conversationId)
     if (!queue) this.#queues.set(reply.conversationId, { turn: this.#start(reply), waiting: [] })
@@ -56,6 +72,20 @@ export class ReplyQueue {
     }
   }
 
+  /**
+   * Keeps replies of a room that wait from being asked for until the returned function is called, with whether they have been taken back. null: it
+   * is too late for one of them. To be called in the room's turn.
+   */
+  hold(conversationId: string, ids: readonly string[]): ((takenBack: boolean) => void) | null {
+    const release = this.#starts.hold(ids)
+    if (!release) return null
+    return (takenBack) => {
+      const waiting = this.#queues.get(conversationId)?.waiting
+      if (takenBack && waiting) waiting.splice(0, waiting.length, ...waiting.filter(({ id }) => !ids.includes(id)))
+      release(takenBack)
+    }
+  }
+
   /** Ends everything that runs in a room that was removed; what waits is dropped with it. */
   drop(conversationId: string, by: Author): void {
     const queue = this.#queues.get(conversationId)
@@ -67,6 +97,8 @@ export class ReplyQueue {
   async close(graceMs: number): Promise<void> {
     const turns = Array.from(this.#queues.values(), ({ turn }) => turn)
     for (const { waiting } of this.#queues.values()) waiting.splice(0)
+    // What has not asked by now asks the next server.
+    for (const { run } of turns) if (!this.#starts.isAsking(run.id)) run.stop.abort({ kind: 'shutdown' } satisfies StopReason)
     const ended = Promise.all(turns.map((turn) => turn.ended))
     await Promise.race([ended, Bun.sleep(graceMs)])
     for (const { run } of turns) run.stop.abort({ kind: 'shutdown' } satisfies StopReason)
@@ -75,11 +107,16 @@ export class ReplyQueue {
     await ended
   }
 
-  #start(reply: Ref): Turn {
-    const run: Run = { ...reply, text: null, stop: new AbortController() }
+  #start(reply: Asked): Turn {
+    const stop = new AbortController()
+    const { enter, leave } = this.#starts.start(reply, stop.signal)
+    const run: Run = { ...reply, text: null, stop, enter }
     const ended = answer(this.#parts, run, this.#closing.signal)
       .catch((error) => this.#parts.log.error('reply.left_in_journal', { reply: reply.id, reason: reason(error) }))
-      .finally(() => this.#next(reply.conversationId))
+      .finally(() => {
+        leave()
+        this.#next(reply.conversationId)
+      })
     return { run, ended }
   }
 
@@ -88,5 +125,12 @@ export class ReplyQueue {
     const next = queue?.waiting.shift()
     if (queue && next) queue.turn = this.#start(next)
     else this.#queues.delete(conversationId)
+  }
+
+  async #told(reply: Ref, retryAt: Date | null): Promise<void> {
+    const { changes, db, log } = this.#parts
+    await changes
+      .change(reply.conversationId, async () => ({ change: await defer(db, reply, { failure: null, retryAt }) }))
+      .catch((error) => log.warn('reply.wait_failed', { reply: reply.id, reason: reason(error) }))
   }
 }

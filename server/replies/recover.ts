@@ -6,14 +6,14 @@ import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import { NOTHING_SAID } from './answering.ts'
 import type { LeftBehind } from './journal.ts'
-import type { Ref, ReplyParts } from './parts.ts'
+import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
 
 /**
  * Before the first socket is let in: writes what the journals of an ended server hold, as exactly the text that anybody had seen. A reply
  * that was being written without a journal here (it was on another disk) is interrupted, too. Returns the replies that still wait for their turn.
  */
-export async function recover(parts: ReplyParts): Promise<Ref[]> {
+export async function recover(parts: ReplyParts): Promise<Asked[]> {
   for (const left of parts.journals.left()) {
     try {
       await restore(parts, left)
@@ -24,7 +24,7 @@ export async function recover(parts: ReplyParts): Promise<Ref[]> {
       parts.log.error('reply.not_restored', { reply: left.id, reason: reason(error) })
     }
   }
-  const waiting: Ref[] = []
+  const waiting: Asked[] = []
   for (const reply of await openReplies(parts.db)) {
     if (reply.state === 'queued') waiting.push(reply)
     else await interrupt(parts, reply, null)

@@ -31,6 +31,11 @@ export class Sockets {
     for (const socket of this.#open) if (socket.data.sessionId === sessionId) socket.close(CLOSE.signedOut, 'signed out')
   }
 
+  /** A disabled person is signed out everywhere. */
+  closePerson(personId: string): void {
+    for (const socket of this.#open) if (socket.data.person.id === personId) socket.close(CLOSE.signedOut, 'signed out')
+  }
+
   closeAll(): void {
     for (const socket of this.#open) socket.close(CLOSE.goingAway, 'the server is stopping')
   }

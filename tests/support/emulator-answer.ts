@@ -51,6 +51,8 @@ export function createAnswer(request: EmulatedRequest, ask: Ask, wire: Wire): An
   const chunk = async (fields: object) => {
     if (wire.gone.aborted) return
     request.sentChunks++
+    const output = textTokens + thoughtTokens
+    request.usage = { prompt: promptTokens, output, total: promptTokens + output }
     await wire.send({ usageMetadata: usage(), modelVersion: versionOf(request.model ?? ''), responseId, ...fields })
   }
   const parts = (list: readonly object[]) => chunk({ candidates: [{ content: { parts: list, role: 'model' }, index: 0 }] })

@@ -24,6 +24,8 @@ export type EmulatedRequest = {
   readonly startedAt: number
   /** Chunks with content that were sent; thoughts, the final one and errors count too. */
   sentChunks: number
+  /** What was last reported as used, thoughts among the output: it grows with every chunk. */
+  usage: { prompt: number; output: number; total: number } | null
   /** The client went away before the answer was over. */
   disconnected: boolean
   /** The answer came to its own end, whichever that was. */
@@ -88,6 +90,7 @@ export function journalEntry(incoming: IncomingMessage, rawBody: string, id: num
     prompt: '',
     startedAt: performance.timeOrigin + performance.now(),
     sentChunks: 0,
+    usage: null,
     disconnected: false,
     finished: false,
   }

@@ -1,5 +1,5 @@
 import { SQL } from 'bun'
-import { newId, type Person } from '#contract'
+import { newId, type Person, type Role } from '#contract'
 import { adminSocketPath } from '../../server/access/admin-path.ts'
 import { hashToken, newToken } from '../../server/access/tokens.ts'
 import { connect } from './client.ts'
@@ -18,14 +18,21 @@ export async function enter(server: TestServer, name = 'Ada'): Promise<Entered> 
 }
 
 /** Somebody else than the owner, put straight into the server's own PostgreSQL. */
-export async function introduce(databaseUrl: string, owner: Entered, name: string): Promise<Entered> {
-  const person: Person = { id: newId(), name, kind: 'member' }
+export async function introduce(databaseUrl: string, owner: Entered, name: string, kind: Person['kind'] = 'member'): Promise<Entered> {
+  const person: Person = { id: newId(), name, kind }
   const token = newToken()
   const sql = new SQL(databaseUrl, { max: 1 })
   await sql`insert into person (id, name, kind) values (${person.id}, ${name}, ${person.kind})`
   await sql`insert into session (id, token_hash, person_id, expires_at) values (${newId()}, ${hashToken(token)}, ${person.id}, now() + interval '1 day')`
   await sql.close()
   return { person, cookie: `${owner.cookie.split('=')[0]}=${token}` }
+}
+
+/** Puts somebody into a room, straight into the server's own PostgreSQL. */
+export async function admit(databaseUrl: string, conversationId: string, { person }: Entered, role: Role = 'participant'): Promise<void> {
+  const sql = new SQL(databaseUrl, { max: 1 })
+  await sql`insert into member (conversation_id, person_id, role, changed) values (${conversationId}, ${person.id}, ${role}, pg_current_xact_id())`
+  await sql.close()
 }
 
 /** A new link to enter by, as `bun run link` prints it. */

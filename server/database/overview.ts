@@ -1,0 +1,136 @@
+import { and, asc, desc, eq, gt, inArray, isNull, ne, or, sql } from 'drizzle-orm'
+import type { Link, PersonRow, RoomRow } from '#contract'
+import type { Db } from './open.ts'
+import { conversation, link, person, session } from './schema.ts'
+import { dayOf } from './usage.ts'
+
+/** As many of each kind as one answer can hold, the newest. */
+const ROWS = 1_000
+
+const today = () => dayOf(Date.now())
+
+/** Everybody who ever entered, with the browsers that are signed in. */
+export async function everybody(db: Db): Promise<PersonRow[]> {
+  const people = await db
+    .select({
+      person,
+      rooms: sql<number>`(select count(*)::int from member join conversation c on c.id = member.conversation_id
+        where member.person_id = ${person.id} and c.deleted_at is null)`,
+      tokensToday: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${today()}::date and person_id = ${person.id})`,
+    })
+    .from(person)
+    .orderBy(desc(person.createdAt))
+    .limit(ROWS)
+  const sessions = await db
+    .select()
+    .from(session)
+    .where(
+      and(
+        gt(session.expiresAt, sql`now()`),
+        people.length > 0
+          ? inArray(
+              session.personId,
+              people.map((row) => row.person.id),
+            )
+          : sql`false`,
+      ),
+    )
+    .orderBy(desc(session.seenAt))
+    .limit(ROWS)
+  const of = Map.groupBy(sessions, ({ personId }) => personId)
+  return people.map(({ person: { id, name, kind, createdAt, seenAt, disabledAt, dayTokens }, rooms, tokensToday }) => ({
+    person: { id, name, kind },
+    createdAt: createdAt.getTime(),
+    seenAt: seenAt?.getTime() ?? null,
+    disabled: disabledAt !== null,
+    rooms,
+    dayTokens,
+    tokensToday: Number(tokensToday),
+    sessions: (of.get(id) ?? []).map((row) => ({
+      id: row.id,
+      label: row.label,
+      createdAt: row.createdAt.getTime(),
+      seenAt: row.seenAt.getTime(),
+    })),
+  }))
+}
+
+/** The rooms of everybody: how many and how much, never what is in them. */
+export async function everyRoom(db: Db): Promise<RoomRow[]> {
+  const owner = sql<string | null>`(select person.id::text from member join person on person.id = member.person_id
+    where member.conversation_id = ${conversation.id} and member.role = 'owner' order by member.joined_at limit 1)`
+  const rows = await db
+    .select({
+      id: conversation.id,
+      createdAt: conversation.createdAt,
+      updatedAt: conversation.updatedAt,
+      messages: conversation.count,
+      ownerId: owner,
+      people: sql<number>`(select count(*)::int from member where member.conversation_id = ${conversation.id})`,
+      tokensToday: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${today()}::date and conversation_id = ${conversation.id})`,
+    })
+    .from(conversation)
+    .where(isNull(conversation.deletedAt))
+    .orderBy(desc(conversation.updatedAt))
+    .limit(ROWS)
+  const ids = rows.flatMap(({ ownerId }) => ownerId ?? [])
+  const names = ids.length > 0 ? await db.select({ id: person.id, name: person.name }).from(person).where(inArray(person.id, ids)) : []
+  const named = new Map(names.map((author) => [author.id, author]))
+  return rows.map(({ ownerId, createdAt, updatedAt, tokensToday, ...row }) => ({
+    ...row,
+    createdAt: createdAt.getTime(),
+    updatedAt: updatedAt.getTime(),
+    owner: named.get(ownerId ?? '') ?? null,
+    tokensToday: Number(tokensToday),
+  }))
+}
+
+/** Every link that still opens something. */
+export async function everyLink(db: Db): Promise<Link[]> {
+  const rows = await db
+    .select({ link, name: person.name })
+    .from(link)
+    .leftJoin(person, eq(person.id, link.createdBy))
+    .where(
+      and(
+        isNull(link.revokedAt),
+        or(isNull(link.expiresAt), gt(link.expiresAt, sql`now()`)),
+        or(isNull(link.usesLeft), ne(link.usesLeft, 0)),
+      ),
+    )
+    .orderBy(asc(link.createdAt))
+    .limit(ROWS)
+  return rows.map(({ link: { id, kind, conversationId, role, label, usesLeft, expiresAt, createdAt, createdBy }, name }) => ({
+    id,
+    kind,
+    conversationId,
+    role,
+    label,
+    usesLeft,
+    expiresAt: expiresAt?.getTime() ?? null,
+    createdAt: createdAt.getTime(),
+    createdBy: createdBy === null ? null : { id: createdBy, name: name ?? '' },
+  }))
+}
+
+/** Sets what the owner of the server decides about a person. False: there is no such person. */
+export async function changePerson(db: Db, id: string, change: { disabled?: boolean; dayTokens?: number | null }): Promise<boolean> {
+  const { disabled, dayTokens } = change
+  const values = {
+    ...(disabled === undefined ? {} : { disabledAt: disabled ? new Date() : null }),
+    ...(dayTokens === undefined ? {} : { dayTokens }),
+  }
+  const changed =
+    Object.keys(values).length === 0
+      ? await db.select({ id: person.id }).from(person).where(eq(person.id, id))
+      : await db.update(person).set(values).where(eq(person.id, id)).returning({ id: person.id })
+  return changed.length > 0
+}
+
+/** From now on the link opens nothing. One that is gone opens nothing already. */
+export async function revokeLink(db: Db, id: string): Promise<void> {
+  await db
+    .update(link)
+    .set({ revokedAt: new Date() })
+    .where(and(eq(link.id, id), isNull(link.revokedAt)))
+}

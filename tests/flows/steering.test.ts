@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { type Conversation, type Message, newId } from '#contract'
+import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
+import { admit, enter, type Entered, introduce } from '../support/people.ts'
+import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+let emulator: Emulator
+let postgres: Postgres
+let server: TestServer
+let bobsCookie: Entered
+let ada: TestClient
+let bob: TestClient
+/** Somebody who is in none of the rooms. */
+let eve: TestClient
+
+beforeAll(async () => {
+  emulator = await startEmulator()
+  postgres = await startPostgres()
+  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
+  const owner = await enter(server)
+  bobsCookie = await introduce(postgres.url, owner, 'Bob')
+  ada = await connect(server, owner.cookie)
+  bob = await connect(server, bobsCookie.cookie)
+  eve = await connect(server, (await introduce(postgres.url, owner, 'Eve')).cookie)
+}, 60_000)
+
+afterAll(async () => {
+  expect(await server.stop()).toBe(0)
+  await emulator.stop()
+  await postgres.stop()
+}, 30_000)
+
+async function room(): Promise<string> {
+  const id = newId()
+  await ada.rpc.conversation.create({ id })
+  await admit(postgres.url, id, bobsCookie)
+  await ada.join(id)
+  await bob.join(id)
+  return id
+}
+
+type Prompt = { readonly id: string; readonly replyId: string; readonly revision: number }
+
+async function ask(by: TestClient, conversationId: string, text: string): Promise<Prompt> {
+  const ids = { id: newId(), replyId: newId() }
+  const { message } = await by.rpc.message.send({ ...ids, conversationId, text, kind: 'prompt' })
+  return { ...ids, revision: message.revision }
+}
+
+/** A room whose model is busy with an answer that ends when it is told to. */
+async function busyRoom() {
+  const id = await room()
+  const mark = newId()
+  const running = await ask(ada, id, `[[hand]] ${mark}`)
+  const answer = await emulator.next({ prompt: mark })
+  const finish = async () => {
+    await answer.write('done')
+    await answer.finish()
+    await ada.hearEnd(running.replyId)
+  }
+  return { id, running, finish }
+}
+
+async function rows(conversationId: string): Promise<Map<string, Message>> {
+  const { messages } = await ada.rpc.conversation.pull({ id: conversationId, since: 1, limit: 200 })
+  return new Map(messages.map((row) => [row.id, row]))
+}
+
+const roomRow = async (conversationId: string): Promise<Conversation> =>
+  (await ada.rpc.conversation.pull({ id: conversationId, since: 1, limit: 1 })).conversation
+const asked = (mark: string) => emulator.requests.filter(({ prompt }) => prompt.includes(mark))
+const refusal = (code: string, data: object) => ({ code, data })
+const STARTED = refusal('CONFLICT', { reason: 'started' })
+
+test('a prompt that waits is taken back with its reply: nothing of it is left, and the model never sees it', async () => {
+  const { id, running, finish } = await busyRoom()
+  const first = await ask(ada, id, '[[chunks=1]] the first secret')
+  const second = await ask(bob, id, '[[chunks=1]] stays')
+  const third = await ask(ada, id, '[[chunks=1]] the other secret')
+  expect((await roomRow(id)).last).toEqual({ name: 'Ada', text: '[[chunks=1]] the other secret' })
+  expect(await ada.rpc.message.withdraw({ id: third.id })).toMatchObject({ id: third.id, deleted: true, text: '' })
+  expect(await roomRow(id)).toMatchObject({ headId: second.replyId, last: { name: 'Bob', text: '[[chunks=1]] stays' } })
+  const tombstone = await ada.rpc.message.withdraw({ id: first.id })
+  // Taking back what was taken back changes nothing.
+  expect(await ada.rpc.message.withdraw({ id: first.id })).toEqual(tombstone)
+  for (const gone of [first, third]) {
+    await bob.hear((frame) => frame[0] === 'message' && frame[1].id === gone.id && frame[1].deleted)
+    await bob.hear((frame) => frame[0] === 'message' && frame[1].id === gone.replyId && frame[1].deleted)
+  }
+  await finish()
+  await bob.hearEnd(second.replyId)
+  const { rawBody } = await emulator.waitForRequest(({ prompt }) => prompt.endsWith('stays'))
+  expect(rawBody).not.toContain('secret')
+  expect(asked('secret')).toEqual([])
+  const all = await rows(id)
+  expect([first.id, first.replyId, third.id, third.replyId].map((gone) => all.get(gone)?.deleted)).toEqual([true, true, true, true])
+  expect(all.get(running.replyId)).toMatchObject({ state: 'complete' })
+  // What comes next goes on from what is left.
+  const next = await ask(ada, id, '[[chunks=1]] after all that')
+  expect((await rows(id)).get(next.id)?.parentId).toBe(second.replyId)
+  await expect(ada.rpc.reply.resume({ id: first.replyId, revision: tombstone.revision + 1 })).rejects.toMatchObject(
+    refusal('NOT_FOUND', { what: 'reply' }),
+  )
+})
+
+test('a room that was named after the prompt that is taken back is named after what is left', async () => {
+  const { id, running, finish } = await busyRoom()
+  await ada.rpc.conversation.update({ id, title: '' })
+  const first = await ask(ada, id, 'A name that is a secret')
+  expect((await roomRow(id)).title).toBe('A name that is a secret')
+  await ada.rpc.message.withdraw({ id: first.id })
+  expect(JSON.stringify(await roomRow(id))).not.toContain('secret')
+  await finish()
+  expect((await roomRow(id)).headId).toBe(running.replyId)
+})
+
+test('only a waiting prompt of one’s own can be taken back', async () => {
+  const { id, running, finish } = await busyRoom()
+  const waiting = await ask(bob, id, '[[chunks=1]] of Bob')
+  const note = newId()
+  await ada.rpc.message.send({ id: note, conversationId: id, text: 'a note', kind: 'note', replyId: newId() })
+  await expect(ada.rpc.message.withdraw({ id: running.id })).rejects.toMatchObject(STARTED)
+  await expect(ada.rpc.message.withdraw({ id: waiting.id })).rejects.toMatchObject(refusal('FORBIDDEN', { reason: 'role' }))
+  for (const missing of [note, running.replyId, newId()]) {
+    await expect(ada.rpc.message.withdraw({ id: missing })).rejects.toMatchObject(refusal('NOT_FOUND', { what: 'message' }))
+  }
+  for (const other of [running, waiting]) {
+    await expect(eve.rpc.message.withdraw({ id: other.id })).rejects.toMatchObject(refusal('NOT_FOUND', { what: 'message' }))
+  }
+  await finish()
+  await bob.hearEnd(waiting.replyId)
+  await expect(bob.rpc.message.withdraw({ id: waiting.id })).rejects.toMatchObject(STARTED)
+})
+
+test('whoever takes a prompt back while its turn comes either has it back, or it is asked: never both', async () => {
+  const id = await room()
+  let back = 0
+  for (let round = 0; round < 40; round++) {
+    const mark = newId()
+    const first = await ask(ada, id, '[[chunks=1]]')
+    const second = await ask(ada, id, `[[chunks=1]] ${mark}`)
+    // From before the end of the first answer to after it: as many calls as take that long.
+    for (let call = 0; call < round % 20; call++) await bob.rpc.session.me({})
+    const taken = await ada.rpc.message.withdraw({ id: second.id }).then(
+      () => true,
+      (error: unknown) => {
+        expect(error).toMatchObject(STARTED)
+        return false
+      },
+    )
+    await ada.hearEnd(first.replyId)
+    const { row } = await ada.hearEnd(second.replyId)
+    expect([row.deleted, row.state, asked(mark).length]).toEqual(taken ? [true, 'stopped', 0] : [false, 'complete', 1])
+    if (taken) back++
+  }
+  console.log(`taken back in ${back} of 40 rounds`)
+}, 60_000)
+
+test('one’s own waiting prompts change places, what others have asked stays where it is, and a repeated call changes nothing', async () => {
+  const { id, finish } = await busyRoom()
+  const marks = [newId(), newId(), newId(), newId()] as const
+  const one = await ask(ada, id, `[[chunks=1]] one ${marks[0]}`)
+  const ofBob = await ask(bob, id, `[[chunks=1]] Bob ${marks[1]}`)
+  const two = await ask(ada, id, `[[chunks=1]] two ${marks[2]}`)
+  const three = await ask(ada, id, `[[chunks=1]] three ${marks[3]}`)
+  const input = { conversationId: id, ids: [three.id, one.id, two.id], revision: three.revision }
+  await ada.rpc.message.reorder(input)
+  const changed = await rows(id)
+  await ada.rpc.message.reorder(input)
+  expect(await rows(id)).toEqual(changed)
+  const text = (prompt: Prompt) => changed.get(prompt.id)?.text.split(' ')[1]
+  expect([one, ofBob, two, three].map(text)).toEqual(['three', 'Bob', 'one', 'two'])
+  const revisions = [one, two, three].map((prompt) => changed.get(prompt.id)?.revision)
+  expect(new Set(revisions).size).toBe(3)
+  await bob.hear((frame) => frame[0] === 'message' && frame[1].id === one.id && frame[1].text.includes('three'))
+  expect((await roomRow(id)).last?.text).toContain('two')
+  await finish()
+  await ada.hearEnd(three.replyId)
+  const order = emulator.requests.flatMap(({ prompt }) => marks.findIndex((mark) => prompt.includes(mark)))
+  expect(order.filter((index) => index >= 0)).toEqual([3, 1, 0, 2])
+  // Now that they are answered it is too late; the call of before is still only a repetition.
+  await ada.rpc.message.reorder(input)
+  const revision = Math.max(...revisions.map((value) => value ?? 0))
+  await expect(ada.rpc.message.reorder({ ...input, revision })).rejects.toMatchObject(STARTED)
+})
+
+test('an order is given to one’s own prompts of one room only', async () => {
+  const { id, running, finish } = await busyRoom()
+  const other = await busyRoom()
+  const mine = await ask(ada, id, '[[chunks=1]] mine')
+  const ofBob = await ask(bob, id, '[[chunks=1]] of Bob')
+  const elsewhere = await ask(ada, other.id, '[[chunks=1]] elsewhere')
+  const order = (by: TestClient, ids: string[]) => by.rpc.message.reorder({ conversationId: id, ids, revision: 1 })
+  await expect(order(ada, [ofBob.id, mine.id])).rejects.toMatchObject(refusal('FORBIDDEN', { reason: 'role' }))
+  await expect(order(ada, [elsewhere.id, mine.id])).rejects.toMatchObject(refusal('NOT_FOUND', { what: 'message' }))
+  await expect(order(ada, [mine.replyId, mine.id])).rejects.toMatchObject(refusal('NOT_FOUND', { what: 'message' }))
+  await expect(order(eve, [mine.id, ofBob.id])).rejects.toMatchObject(refusal('NOT_FOUND', { what: 'message' }))
+  await expect(order(ada, [mine.id, mine.id])).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  const { revision } = mine
+  await expect(ada.rpc.message.reorder({ conversationId: id, ids: [mine.id, running.id], revision })).rejects.toMatchObject(STARTED)
+  await finish()
+  await other.finish()
+  await bob.hearEnd(ofBob.replyId)
+})
+
+test('anybody may stop what runs and ask something else instead', async () => {
+  const { id, running } = await busyRoom()
+  const stopped = await bob.rpc.reply.stop({ id: running.replyId })
+  expect(stopped).toMatchObject({ state: 'stopped', askedBy: { name: 'Ada' }, stoppedBy: { name: 'Bob' } })
+  const instead = await ask(bob, id, '[[chunks=1]] this instead')
+  expect((await ada.hearEnd(instead.replyId)).row).toMatchObject({ state: 'complete', askedBy: { name: 'Bob' } })
+})
+
+test('names reach the model once there are several speakers, and notes never do', async () => {
+  const id = await room()
+  const alone = await ask(ada, id, '[[chunks=1]] only one of us')
+  await ada.hearEnd(alone.replyId)
+  for (const [by, text] of [
+    [ada, 'between people one'],
+    [bob, 'between people two @gemini'],
+  ] as const) {
+    await by.rpc.message.send({ id: newId(), conversationId: id, text, kind: 'note', replyId: newId() })
+  }
+  const both = await ask(bob, id, '[[chunks=1]] now two of us')
+  await ada.hearEnd(both.replyId)
+  const first = await emulator.waitForRequest(({ prompt }) => prompt.includes('only one of us'))
+  expect(first.rawBody).not.toContain('Ada')
+  const second = await emulator.waitForRequest(({ prompt }) => prompt.includes('now two of us'))
+  expect(second.rawBody).toContain('Ada: [[chunks=1]] only one of us')
+  expect(second.rawBody).toContain('Bob: [[chunks=1]] now two of us')
+  await ada.rpc.conversation.update({ id, answer: 'mention' })
+  const silent = await ada.rpc.message.send({ id: newId(), conversationId: id, text: 'for Bob', kind: 'prompt', replyId: newId() })
+  expect(silent.reply).toBeNull()
+  const called = await ask(ada, id, '[[chunks=1]] @gemini and you?')
+  await ada.hearEnd(called.replyId)
+  expect(emulator.requests.filter(({ rawBody }) => rawBody.includes('between people'))).toEqual([])
+  await eventually(async () => (await rows(id)).size === 9)
+})
