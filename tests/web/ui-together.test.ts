@@ -107,7 +107,8 @@ describe('a room of several people', () => {
     const line = waitingLine(messages, runningId, ada.id)
     expect([...line.keys()]).toEqual([reply('two'), reply('three'), reply('four')])
     expect(line.get(reply('two'))).toEqual({ at: 1, promptId: prompt('two'), mine: false, sooner: null, later: null })
-    const swapped = [prompt('four'), prompt('three')]
+    const revision = messages.find(({ id }) => id === prompt('four'))?.revision ?? 0
+    const swapped = { ids: [prompt('four'), prompt('three')], revision }
     expect(line.get(reply('three'))).toEqual({ at: 2, promptId: prompt('three'), mine: true, sooner: null, later: swapped })
     expect(line.get(reply('four'))).toEqual({ at: 3, promptId: prompt('four'), mine: true, sooner: swapped, later: null })
     expect(waitingLine(messages, null, ada.id).size).toBe(0)

@@ -1,26 +1,35 @@
 import type { Message } from '#contract'
 
+/** One's own prompts that wait, all of them, in another order; `revision`: the newest among their rows. */
+export type Order = { readonly ids: readonly string[]; readonly revision: number }
+
 /** Where a prompt stands in the line of its room. */
 export type Place = {
   /** 1: it is next. */
   readonly at: number
   readonly promptId: string
   readonly mine: boolean
-  /** Of one's own prompts that wait, all of them, in the order in which this one would be a place further up; null: it is the first. */
-  readonly sooner: readonly string[] | null
-  readonly later: readonly string[] | null
+  /** The order in which this one of one's own would be asked before the one before it; null: it is the first. */
+  readonly sooner: Order | null
+  readonly later: Order | null
 }
 
 /** By reply, the places of those that wait for their turn. Nothing waits where nothing runs: it is about to begin. */
 export function waitingLine(messages: readonly Message[], runningId: string | null, myId: string): ReadonlyMap<string, Place> {
   if (runningId === null) return new Map()
-  const authors = new Map(messages.flatMap((message) => (message.kind === 'reply' ? [] : [[message.id, message.author.id] as const])))
-  const waiting = messages.flatMap((message) =>
-    message.kind === 'reply' && message.state === 'queued' && message.id !== runningId
-      ? [{ id: message.id, promptId: message.parentId ?? '', mine: authors.get(message.parentId ?? '') === myId }]
-      : [],
-  )
+  const prompts = new Map(messages.flatMap((message) => (message.kind === 'prompt' ? [[message.id, message] as const] : [])))
+  const waiting = messages.flatMap((message) => {
+    if (message.kind !== 'reply' || message.state !== 'queued' || message.id === runningId) return []
+    const prompt = prompts.get(message.parentId ?? '')
+    const mine = prompt?.author.id === myId
+    return [{ id: message.id, promptId: message.parentId ?? '', mine, revision: mine ? prompt.revision : 0 }]
+  })
   const own = waiting.filter(({ mine }) => mine).map(({ promptId }) => promptId)
+  const revision = Math.max(...waiting.map((entry) => entry.revision))
+  const order = (index: number): Order | null => {
+    const ids = swapped(own, index)
+    return ids && { ids, revision }
+  }
   return new Map(
     waiting.map(({ id, promptId, mine }, index) => {
       const among = own.indexOf(promptId)
@@ -28,8 +37,8 @@ export function waitingLine(messages: readonly Message[], runningId: string | nu
         at: index + 1,
         promptId,
         mine,
-        sooner: mine ? swapped(own, among - 1) : null,
-        later: mine ? swapped(own, among) : null,
+        sooner: mine ? order(among - 1) : null,
+        later: mine ? order(among) : null,
       }
       return [id, place]
     }),

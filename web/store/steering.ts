@@ -18,7 +18,13 @@ export async function withdrawPrompt(id: string): Promise<void> {
   })
 }
 
-/** Gives one's own prompts that wait in a room another order: all of their ids. Rejects with a RefusedError. */
-export async function reorderPrompts(conversationId: string, ids: readonly string[]): Promise<void> {
-  await ask('message.reorder', { conversationId, ids: [...ids] })
+/**
+ * Gives one's own prompts that wait in a room another order, that of `ids`; `revision`: the newest among their rows as they are shown. Rejects
+ * with a RefusedError.
+ */
+export async function reorderPrompts(
+  conversationId: string,
+  { ids, revision }: { ids: readonly string[]; revision: number },
+): Promise<void> {
+  await ask('message.reorder', { conversationId, ids: [...ids], revision })
 }
