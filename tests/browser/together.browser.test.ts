@@ -181,18 +181,18 @@ describe('two people in one room', () => {
     const [here, elsewhere, quiet] = [await room('Nearby'), await room('Elsewhere'), await room('Quiet')]
     const hers = await open(ada, here)
     const [his, phoneOfHis] = await Promise.all([open(mara, here), open(mara, here, phone())])
-    await open(ada, elsewhere).then((page) =>
-      say(page, '/note one')
-        .then(() => say(page, '/note two'))
-        .then(() => readsAs(notes(page).last(), 'two'))
-        .then(() => page.context().close()),
-    )
+    const there = await open(ada, elsewhere)
+    for (const text of ['one', 'two']) {
+      await say(there, `/note ${text}`)
+      await there.locator('article[data-role="note"][data-state="sent"]').getByText(text).waitFor()
+    }
+    await there.context().close()
     await rowOf(his, 'Elsewhere').getByText('2 unread').waitFor()
     expect(await rowOf(hers, 'Elsewhere').getByText('unread').count()).toBe(0)
     // What she has written on another device is not news to her, wherever nobody looks.
-    await wire.rpc.message.send({ id: newId(), conversationId: quiet, text: 'Said elsewhere', kind: 'note', replyId: newId() })
+    await wire.rpc.message.send({ id: newId(), conversationId: quiet, text: 'Said on the way', kind: 'note', replyId: newId() })
     await rowOf(his, 'Quiet').getByText('1 unread').waitFor()
-    await rowOf(hers, 'Quiet').getByText('Said elsewhere').waitFor()
+    await rowOf(hers, 'Quiet').getByText('Said on the way').waitFor()
     await eventually(async () => (await rowOf(hers, 'Quiet').getByText('unread').count()) === 0)
     await button(phoneOfHis, 'Show the list').click()
     await rowOf(phoneOfHis, 'Elsewhere').getByText('2 unread').waitFor()
