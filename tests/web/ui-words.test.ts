@@ -69,7 +69,13 @@ const replyRow: Reply = {
 
 describe('sentences', () => {
   test('every failure of a reply has its own', () => {
-    expectSentences(Object.values(FAILURES).map(failureSentence))
+    expectSentences(Object.values(FAILURES).map((failure) => failureSentence(failure)))
+  })
+
+  test('a used up budget says whose it is, and when there is more', () => {
+    expect(failureSentence(FAILURES.budget_used_up, 'Your')).toMatch(/^Your tokens for today are used up\. .*:13/)
+    expect(failureSentence(FAILURES.budget_used_up, 'Mara’s')).toStartWith('Mara’s tokens')
+    expect(failureSentence({ ...FAILURES.budget_used_up, whose: 'room' }, 'Your')).toStartWith('This room’s tokens')
   })
 
   test('every refusal of a message has its own', () => {

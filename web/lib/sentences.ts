@@ -10,8 +10,8 @@ export type Refusal =
   | { code: 'invalid' }
   | { code: 'internal' }
 
-/** Why a reply did not end well, for the reader; `mine`: they have asked for it. */
-export function failureSentence(failure: Failure, mine = false): string {
+/** Why a reply did not end well, for the reader; `whose`: of whoever asked for it. */
+export function failureSentence(failure: Failure, whose = 'Their'): string {
   switch (failure.code) {
     case 'rate_limited':
       return 'Gemini asks for a little patience: too many requests at once.'
@@ -38,7 +38,7 @@ export function failureSentence(failure: Failure, mine = false): string {
     case 'restarted':
       return 'The server was restarted while this answer was being written.'
     case 'budget_used_up':
-      return `${failure.whose === 'room' ? 'This room’s' : mine ? 'Your' : 'Their'} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
+      return `${failure.whose === 'room' ? 'This room’s' : whose} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
     case 'internal':
       return 'Something went wrong on the server while this answer was being written.'
   }
