@@ -1,10 +1,8 @@
 import { Elysia } from 'elysia'
 import { isId } from '#contract'
-import { createAttempts } from './access/attempts.ts'
-import { sessionCookie } from './access/cookies.ts'
-import { enter } from './access/enter.ts'
-import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
-import { signOut, whoIs } from './access/sessions.ts'
+import type { Entrance } from './access/entrance.ts'
+import { isSameOrigin, isSecure, type Trust } from './access/requests.ts'
+import { whoIs } from './access/sessions.ts'
 import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
 import { type Log, reason } from './log.ts'
@@ -17,6 +15,7 @@ import type { Connection, Sockets } from './rooms/sockets.ts'
 export type AppParts = {
   readonly database: Database
   readonly sockets: Sockets
+  readonly entrance: Entrance
   readonly model: Model
   readonly assets: Assets
   readonly version: string
@@ -25,14 +24,10 @@ export type AppParts = {
   readonly trust: () => Trust
 }
 
-const ENTER_ATTEMPTS = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
-const ENTER_BYTES = 4_096
-
 /** Everything that is spoken over HTTP: pages, files, entering and leaving, the upgrade to the socket, health. */
 export function createApp(parts: AppParts) {
-  const { assets, database, log, model, sockets, trust, version } = parts
+  const { assets, database, entrance, log, model, sockets, trust, version } = parts
   const { db } = database
-  const mayTry = createAttempts(ENTER_ATTEMPTS)
   // There will always be one once there is: strangers at the door need not reach the database.
   let owner = false
 
@@ -50,44 +45,30 @@ export function createApp(parts: AppParts) {
       .get('/rpc', async ({ request, server }) => {
         if (!isSameOrigin(request, trust()))
           return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
-        const session = await whoIs(db, request, trust())
-        if (!session) return answer(request, new Response('Sign in first.', { status: 401 }))
-        const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-        const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set() }
-        // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
-        const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
-        if (server?.upgrade(request, { data, headers })) return undefined
-        return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+        // A session that ends while it is being read would otherwise come in by what was true before.
+        const arrival = sockets.arrive()
+        try {
+          const session = await whoIs(db, request, trust())
+          if (!session || arrival.hasEnded(session.id, session.person.id))
+            return answer(request, new Response('Sign in first.', { status: 401 }))
+          const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
+          const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Set(), joining: new Set() }
+          // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
+          const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
+          if (server?.upgrade(request, { data, headers })) return undefined
+          return answer(request, new Response('This address takes web sockets only.', { status: 426, headers: { upgrade: 'websocket' } }))
+        } finally {
+          arrival.over()
+        }
       })
       .post(
         '/auth/enter',
-        async ({ request, server }) => {
-          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-          if (!mayTry(addressOf(request, server?.requestIP(request)?.address ?? null, trust())))
-            return answer(request, refusal('too_many', 429))
-          const input = await readInput(request)
-          if (!input) return answer(request, refusal('bad_request', 400))
-          const result = await enter(db, { ...input, userAgent: request.headers.get('user-agent') ?? '' })
-          switch (result.kind) {
-            case 'entered':
-              return answer(request, Response.json({}, { headers: { 'set-cookie': sessionCookie(request, trust(), result.token) } }))
-            case 'refused':
-              return answer(request, refusal(result.why, result.why === 'link_spent' ? 410 : result.why === 'name_needed' ? 422 : 400))
-          }
-        },
+        async ({ request, server }) => answer(request, await entrance.enter(request, server?.requestIP(request)?.address ?? null)),
         { parse: 'none' },
       )
       .post(
         '/auth/leave',
-        async ({ request }) => {
-          if (!isSameOrigin(request, trust())) return answer(request, refusal('foreign_origin', 403))
-          const session = await whoIs(db, request, trust())
-          if (session) {
-            await signOut(db, session)
-            sockets.closeSession(session.id)
-          }
-          return answer(request, new Response(null, { status: 204, headers: { 'set-cookie': sessionCookie(request, trust(), null) } }))
-        },
+        async ({ request, server }) => answer(request, await entrance.leave(request, server?.requestIP(request)?.address ?? null)),
         { parse: 'none' },
       )
       .get('/enter', async ({ request }) => {
@@ -138,21 +119,4 @@ const FAILED = {
 
 function page(html: string, status = 200): Response {
   return new Response(html, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' } })
-}
-
-function refusal(error: string, status: number): Response {
-  return Response.json({ error }, { status })
-}
-
-/** The body of POST /auth/enter; null when it is not a small JSON object. */
-async function readInput(request: Request): Promise<{ token: unknown; name: unknown } | null> {
-  const text = await request.text()
-  if (text.length > ENTER_BYTES) return null
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null) return null
-    return { token: 'token' in value ? value.token : undefined, name: 'name' in value ? value.name : undefined }
-  } catch {
-    return null
-  }
 }

@@ -2,10 +2,12 @@ import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { openAdminSocket } from './access/admin.ts'
 import { makeClaimLink } from './access/enter.ts'
+import { createEntrance } from './access/entrance.ts'
 import { createApp } from './app.ts'
 import { type Config, readConfig, StartError } from './config.ts'
 import { type Db, openDatabase } from './database/open.ts'
-import { findOwner, forgetExpired } from './database/people.ts'
+import { findOwner } from './database/people.ts'
+import { forgetExpired, touchSessions } from './database/sessions.ts'
 import { createLog, type Log, reason } from './log.ts'
 import { loadAssets } from './pages/assets.ts'
 import { createRouter } from './procedures/index.ts'
@@ -41,9 +43,9 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
   try {
     const { db } = database
     const bus = createLocalBus()
-    const changes = createChanges(bus, (id) => lookAgain(db, replies, id))
     const sockets = new Sockets()
     const presence = new Presence({ db, bus, log })
+    const changes = createChanges({ bus, sockets, presence, look: (id) => lookAgain(db, replies, id) })
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
     const budgets = await Budgets.open(db)
@@ -57,7 +59,13 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
       onError: (error) => log.error('call.failed', { reason: reason(error) }),
     })
     const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
-    const app = createApp({ database, sockets, model, assets, version, log, trust: () => trust })
+    const entrance = createEntrance({
+      db,
+      members: changes.members,
+      trust: () => trust,
+      ended: (session) => sockets.closeSession(session.id),
+    })
+    const app = createApp({ database, sockets, entrance, model, assets, version, log, trust: () => trust })
 
     await forgetExpired(db)
     const waiting = await recover(parts)
@@ -97,10 +105,11 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
   }
 }
 
-/** An open socket outlives its cookie, so sessions that have expired are looked for now and then. Returns its stop. */
+/** An open socket outlives its cookie, so sessions that have expired are looked for now and then, and those in use are seen. Returns its stop. */
 function endExpiredSessions(db: Db, sockets: Sockets, log: Log): () => void {
   const look = async () => {
     for (const id of await forgetExpired(db)) sockets.closeSession(id)
+    await touchSessions(db, [...sockets.sessions()])
   }
   const timer = setInterval(() => void look().catch((error) => log.warn('expiry.failed', { reason: reason(error) })), EXPIRY_MS)
   return () => clearInterval(timer)

@@ -1,51 +1,63 @@
-import { label, LIMITS, newId } from '#contract'
+import { label, LIMITS, newId, type Person } from '#contract'
+import type { Transaction } from '../database/conversations.ts'
+import { addClaim, findLink, type FoundLink, spendLink } from '../database/links.ts'
+import type { Standing } from '../database/members.ts'
 import type { Db } from '../database/open.ts'
-import { addLink, addPerson, findOwner, openSession, spendLink } from '../database/people.ts'
+import { addPerson, findOwner, findPerson } from '../database/people.ts'
 import { sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
-import { SESSION_MS } from './cookies.ts'
+import { type Comer, type Entry, refused, sessionFor } from './entry.ts'
+import { accept } from './invitation.ts'
 import { hashToken, isToken, newToken } from './tokens.ts'
 
 const CLAIM_MS = 60 * 60 * 1000
-const USER_AGENT_LENGTH = 200
 
-export type EnterRefusal = 'link_spent' | 'name_needed' | 'bad_request'
+export type EnterParts = {
+  readonly db: Db
+  /** Runs a change of who is in a room, and tells of it. */
+  readonly members: <T extends Standing>(conversationId: string, work: () => Promise<T>) => Promise<T>
+}
 
 /** Makes a link that lets whoever opens it first be the owner. Answers the path to open, with the secret in its fragment. */
 export async function makeClaimLink(db: Db): Promise<string> {
   const token = newToken()
-  await addLink(db, { id: newId(), tokenHash: hashToken(token), kind: 'claim', usesLeft: 1, expiresAt: new Date(Date.now() + CLAIM_MS) })
+  await addClaim(db, { id: newId(), tokenHash: hashToken(token), expiresAt: new Date(Date.now() + CLAIM_MS) })
   return `/enter#${token}`
 }
 
 /**
- * Spends a claim link and opens a session of the owner, who is made when there is none yet. One answer for used, expired and unknown
- * links. The use and the session are one transaction: a link is never spent for nothing.
+ * Opens the door to whoever has a link. There is one answer for used, expired, revoked and unknown ones; and a use, and what it is spent for, are
+ * one transaction: a link is never spent for nothing.
  */
-export async function enter(
-  db: Db,
-  input: { token: unknown; name: unknown; userAgent: string },
-): Promise<{ kind: 'entered'; token: string } | { kind: 'refused'; why: EnterRefusal }> {
-  const { token } = input
-  if (!isToken(token)) return { kind: 'refused', why: 'link_spent' }
-  if (input.name !== undefined && typeof input.name !== 'string') return { kind: 'refused', why: 'bad_request' }
-  const name = label(input.name ?? '', LIMITS.nameLength)
-  const owner = await findOwner(db)
-  if (!owner && name === '') return { kind: 'refused', why: 'name_needed' }
-  const secret = newToken()
-  const claim = () =>
-    db.transaction(async (tx) => {
-      if (!(await spendLink(tx, hashToken(token)))) return false
-      const person = (await findOwner(tx)) ?? (await addPerson(tx, { id: newId(), name, kind: 'owner' }))
-      await openSession(tx, {
-        id: newId(),
-        tokenHash: hashToken(secret),
-        personId: person.id,
-        label: input.userAgent.slice(0, USER_AGENT_LENGTH),
-        expiresAt: new Date(Date.now() + SESSION_MS),
-      })
-      return true
-    })
+export async function enter({ db, members }: EnterParts, comer: Comer): Promise<Entry> {
+  if (!isToken(comer.token) || comer.shutOut) return refused('link_spent')
+  if (comer.name !== undefined && typeof comer.name !== 'string') return refused('bad_request')
+  const name = label(comer.name ?? '', LIMITS.nameLength)
+  const link = await findLink(db, hashToken(comer.token))
+  switch (link?.kind) {
+    case 'claim':
+      return claim(db, link, comer, name)
+    case 'device':
+      return signIn(db, link, comer, (tx) => findPerson(tx, link.personId))
+    case 'invite':
+      return link.conversationId === null ? refused('link_spent') : members(link.conversationId, () => accept(db, link, comer, name))
+    case 'share':
+    case undefined:
+      return refused('link_spent')
+  }
+}
+
+/** Signs the browser in as the owner, who is made when there is none yet. */
+async function claim(db: Db, link: FoundLink, comer: Comer, name: string): Promise<Entry> {
+  if (name === '' && link.works && !(await findOwner(db))) return refused('name_needed')
+  const owner = async (tx: Transaction) => (await findOwner(tx)) ?? addPerson(tx, { id: newId(), name, kind: 'owner' })
+  const once = () => signIn(db, link, comer, owner)
   // Of two claims in the same moment one makes the owner; the other finds it on its second try.
-  const entered = await claim().catch((error) => (sqlState(error) === UNIQUE_VIOLATION ? claim() : Promise.reject(error)))
-  return entered ? { kind: 'entered', token: secret } : { kind: 'refused', why: 'link_spent' }
+  return once().catch((error) => (sqlState(error) === UNIQUE_VIOLATION ? once() : Promise.reject(error)))
+}
+
+function signIn(db: Db, link: FoundLink, comer: Comer, whom: (tx: Transaction) => Promise<Person>): Promise<Entry> {
+  return db.transaction(async (tx) => {
+    if (!(await spendLink(tx, link.id))) return refused('link_spent')
+    return { kind: 'entered', conversationId: null, ...(await sessionFor(tx, await whom(tx), comer)) }
+  })
 }

@@ -4,7 +4,7 @@ import { Link, LinkLabel, Member, Session, Token } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
 import { Id, nullable, oneOf, Person, Role, strict } from './records.ts'
 
-const name = Type.String({ minLength: 1, maxLength: LIMITS.nameLength })
+const name = Type.String({ minLength: 1, maxLength: LIMITS.nameLength, format: 'visible' })
 const lastsMs = nullable(Type.Integer({ minimum: 60_000, maximum: LIMITS.linkMs }))
 const secret = { id: Id, token: Token }
 

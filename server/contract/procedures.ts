@@ -41,6 +41,8 @@ export const contract = {
         conversations: Type.Array(Conversation),
         /** What these rooms are to the caller. */
         memberships: Type.Array(Membership),
+        /** Rooms that were the caller's, and have not been since the cursor. */
+        gone: Type.Array(Id),
         cursor: Type.String(),
         complete: Type.Boolean(),
         more: Type.Boolean(),

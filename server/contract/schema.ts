@@ -2,11 +2,14 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { FormatRegistry, type Static, type TSchema } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { isId } from './ids.ts'
+import { label } from './text.ts'
 
 const MAX_ISSUES = 20
 
 // TypeBox knows no formats by itself and refuses a value whose format nobody registered.
 FormatRegistry.Set('uuid', isId)
+// A name of which nothing is left to see would be nobody's.
+FormatRegistry.Set('visible', (value) => label(value, value.length) !== '')
 
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>()
 

@@ -155,14 +155,18 @@ export async function remove(
     const locked = await lockFor(tx, id, personId)
     if (!locked) return { kind: 'done', runningId: null, members: [] }
     if (locked.role !== 'owner') return { kind: 'forbidden' }
-    await write(tx, locked, { deletedAt: new Date(), revision: locked.row.revision + 1 })
-    // What waits for its turn will not be asked; the one that runs ends by itself.
-    await tx
-      .update(message)
-      .set({ state: 'stopped' })
-      .where(and(eq(message.conversationId, id), eq(message.state, 'queued')))
+    await bury(tx, locked)
     return { kind: 'done', runningId: locked.row.runningId, members: locked.members }
   })
+}
+
+/** Removes a locked conversation. What waits for its turn will not be asked; the reply that is being written ends by itself. */
+export async function bury(tx: Transaction, { row }: { row: ConversationRow }): Promise<void> {
+  await write(tx, { row }, { deletedAt: new Date(), revision: row.revision + 1 })
+  await tx
+    .update(message)
+    .set({ state: 'stopped' })
+    .where(and(eq(message.conversationId, row.id), eq(message.state, 'queued')))
 }
 
 /** Reaches a conversation through a membership, without a lock. */

@@ -2,7 +2,7 @@ import { and, asc, eq, gte, isNull, or, sql } from 'drizzle-orm'
 import { type Conversation, LIMITS, type Membership } from '#contract'
 import { type ConversationRow, toConversation } from './conversations.ts'
 import type { Db } from './open.ts'
-import { conversation, member } from './schema.ts'
+import { conversation, departure, member } from './schema.ts'
 
 /** A page of the list ends at this many UTF-16 units: one answer must fit a socket's send buffer. */
 const PAGE_UNITS = 200_000
@@ -13,7 +13,14 @@ const CURSOR = /^(p?)(\d{1,19})$/
 const lastChange = sql`greatest(${conversation.changed}, ${member.changed})`
 
 /** `complete`: it began with all rooms that live. `more`: go on from the cursor. */
-export type Listing = { conversations: Conversation[]; memberships: Membership[]; cursor: string; complete: boolean; more: boolean }
+export type Listing = {
+  conversations: Conversation[]
+  memberships: Membership[]
+  gone: string[]
+  cursor: string
+  complete: boolean
+  more: boolean
+}
 
 /**
  * The rooms of a person, those that were changed first first: all that live, or those changed since a cursor, removed ones included.
@@ -44,6 +51,13 @@ export async function list(db: Db, personId: string, since: string | null): Prom
     )
     .orderBy(asc(lastChange), asc(conversation.id))
     .limit(LIMITS.listRows + 1)
+  const gone =
+    cursor === null
+      ? []
+      : await db
+          .select({ id: departure.conversationId })
+          .from(departure)
+          .where(and(eq(departure.personId, personId), gte(departure.changed, xid(cursor))))
   const fitting = fit(rows)
   const last = rows[fitting - 1]
   const more = fitting < rows.length && last !== undefined
@@ -51,6 +65,7 @@ export async function list(db: Db, personId: string, since: string | null): Prom
   return {
     conversations: shown.map(({ row }) => toConversation(row)),
     memberships: shown.map(({ row, role, read }) => ({ conversationId: row.id, role, read })),
+    gone: gone.map(({ id }) => id),
     cursor: more ? `p${last.changed}` : now.from,
     complete: cursor === null,
     more,

@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, gt, inArray, isNull, ne, or, sql } from 'drizzle-orm'
-import type { Link, PersonRow, RoomRow } from '#contract'
+import { and, desc, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import type { PersonRow, RoomRow } from '#contract'
 import type { Db } from './open.ts'
-import { conversation, link, person, session } from './schema.ts'
+import { conversation, person, session } from './schema.ts'
 import { dayOf } from './usage.ts'
 
 /** As many of each kind as one answer can hold, the newest. */
@@ -87,34 +87,6 @@ export async function everyRoom(db: Db): Promise<RoomRow[]> {
   }))
 }
 
-/** Every link that still opens something. */
-export async function everyLink(db: Db): Promise<Link[]> {
-  const rows = await db
-    .select({ link, name: person.name })
-    .from(link)
-    .leftJoin(person, eq(person.id, link.createdBy))
-    .where(
-      and(
-        isNull(link.revokedAt),
-        or(isNull(link.expiresAt), gt(link.expiresAt, sql`now()`)),
-        or(isNull(link.usesLeft), ne(link.usesLeft, 0)),
-      ),
-    )
-    .orderBy(asc(link.createdAt))
-    .limit(ROWS)
-  return rows.map(({ link: { id, kind, conversationId, role, label, usesLeft, expiresAt, createdAt, createdBy }, name }) => ({
-    id,
-    kind,
-    conversationId,
-    role,
-    label,
-    usesLeft,
-    expiresAt: expiresAt?.getTime() ?? null,
-    createdAt: createdAt.getTime(),
-    createdBy: createdBy === null ? null : { id: createdBy, name: name ?? '' },
-  }))
-}
-
 /** Sets what the owner of the server decides about a person. False: there is no such person. */
 export async function changePerson(db: Db, id: string, change: { disabled?: boolean; dayTokens?: number | null }): Promise<boolean> {
   const { disabled, dayTokens } = change
@@ -127,12 +99,4 @@ export async function changePerson(db: Db, id: string, change: { disabled?: bool
       ? await db.select({ id: person.id }).from(person).where(eq(person.id, id))
       : await db.update(person).set(values).where(eq(person.id, id)).returning({ id: person.id })
   return changed.length > 0
-}
-
-/** From now on the link opens nothing. One that is gone opens nothing already. */
-export async function revokeLink(db: Db, id: string): Promise<void> {
-  await db
-    .update(link)
-    .set({ revokedAt: new Date() })
-    .where(and(eq(link.id, id), isNull(link.revokedAt)))
 }

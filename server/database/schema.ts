@@ -1,44 +1,12 @@
 import { sql } from 'drizzle-orm'
-import {
-  bigint,
-  boolean,
-  customType,
-  date,
-  index,
-  integer,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  unique,
-  uniqueIndex,
-  uuid,
-} from 'drizzle-orm/pg-core'
+import { bigint, boolean, date, index, integer, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { changed, json, time } from './columns.ts'
 import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
 
 /*
  * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
  * Nothing here is an enum type: a value more must not need a table lock.
  */
-
-const time = () => timestamp({ withTimezone: true, mode: 'date', precision: 3 })
-
-// drizzle 0.45 over bun-sql would store a JSON string inside of jsonb; as a cast from text every driver stores the value itself.
-const json = <T>() =>
-  customType<{ data: T; driverData: unknown }>({
-    dataType: () => 'jsonb',
-    toDriver: (value) => sql`${JSON.stringify(value)}::text::jsonb`,
-    fromDriver: (value) => (typeof value === 'string' ? JSON.parse(value) : value) as T,
-  })()
-
-/**
- * The transaction that last changed a row, PostgreSQL's xid8. A reader that remembers its snapshot's xmin and later asks for
- * `changed >= xmin` misses no commit, whatever order transactions ended in; a clock or a sequence cannot promise that.
- */
-const changed = customType<{ data: string; driverData: unknown }>({
-  dataType: () => 'xid8',
-  fromDriver: (value) => String(value),
-})
 
 export const person = pgTable(
   'person',
@@ -143,6 +111,24 @@ export const member = pgTable(
     /** The link by which they came. */
     viaLinkId: uuid().references(() => link.id, { onDelete: 'set null' }),
     joinedAt: time().notNull().defaultNow(),
+    changed: changed().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
+)
+
+/** Who was in a room and is not any more: their browsers have to hear of it, also those that were switched off at the time. */
+export const departure = pgTable(
+  'departure',
+  {
+    conversationId: uuid()
+      .notNull()
+      .references(() => conversation.id, { onDelete: 'cascade' }),
+    personId: uuid()
+      .notNull()
+      .references(() => person.id, { onDelete: 'cascade' }),
+    /** True when an owner of the room has decided it: invitations from before that time do not bring them back. */
+    removed: boolean().notNull(),
+    at: time().notNull().defaultNow(),
     changed: changed().notNull(),
   },
   (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],

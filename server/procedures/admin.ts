@@ -1,5 +1,6 @@
-import { changePerson, everybody, everyLink, everyRoom, revokeLink } from '../database/overview.ts'
-import { closeSession } from '../database/people.ts'
+import { linksOf, reachLink, revokeLink } from '../database/links.ts'
+import { changePerson, everybody, everyRoom } from '../database/overview.ts'
+import { closeSession } from '../database/sessions.ts'
 import { os, type Parts } from './router.ts'
 
 /** For the owner of the server, who need not be in a room to see that it is there. */
@@ -11,7 +12,7 @@ export function adminProcedures({ budgets, database, db, model, replies, sockets
 
   return {
     overview: owner.overview.handler(async () => {
-      const [people, rooms, links] = await Promise.all([everybody(db), everyRoom(db), everyLink(db)])
+      const [people, rooms, links] = await Promise.all([everybody(db), everyRoom(db), linksOf(db, null)])
       const health = {
         version,
         startedAt,
@@ -45,7 +46,8 @@ export function adminProcedures({ budgets, database, db, model, replies, sockets
     }),
 
     revokeLink: owner.revokeLink.handler(async ({ input: { id } }) => {
-      await revokeLink(db, id)
+      const found = await reachLink(db, id, null)
+      if (found) await revokeLink(db, found, false)
       return {}
     }),
   }

@@ -46,17 +46,23 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
       const { person } = socket.data
       // Membership first, so that a stranger's socket is never subscribed. Then, in one step, the topic and the live texts: every delta after
       // these texts reaches the socket as a frame, also when the reply ends before its row is read. Then the rows: a change that commits after
-      // they are read is a frame, too.
-      if (!(await reach(db, id, person.id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
-      if (!joinRoom(socket, id)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
-      const live = replies.texts(id)
-      const changed = await read(id, person.id, since, limit)
-      if (!changed) {
-        leaveRoom(socket, id)
-        throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      // they are read is a frame, too. Whoever is removed meanwhile is told so, whatever was read before.
+      const joining = { conversationId: id, removed: false }
+      socket.data.joining.add(joining)
+      try {
+        if (!(await reach(db, id, person.id)) || joining.removed) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        if (!joinRoom(socket, id)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
+        const live = replies.texts(id)
+        const changed = await read(id, person.id, since, limit)
+        const people = changed && (await presence.people(id))
+        if (!people || joining.removed) {
+          leaveRoom(socket, id)
+          throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        }
+        return { ...changed, people, live }
+      } finally {
+        socket.data.joining.delete(joining)
       }
-      const people = await presence.people(id)
-      return { ...changed, people, live }
     }),
 
     leave: conversation.leave.handler(({ input, context }) => {

@@ -1,5 +1,7 @@
 import { adminProcedures } from './admin.ts'
 import { conversationProcedures } from './conversation.ts'
+import { linkProcedures } from './link.ts'
+import { memberProcedures } from './member.ts'
 import { messageProcedures } from './message.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
@@ -17,5 +19,7 @@ export function createRouter(parts: Parts) {
     presence: presenceProcedures(parts),
     usage: usageProcedures(parts),
     admin: adminProcedures(parts),
+    member: memberProcedures(parts),
+    link: linkProcedures(parts),
   })
 }

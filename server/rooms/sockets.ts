@@ -2,20 +2,44 @@ import type { ServerWebSocket } from 'bun'
 import { CLOSE, LIMITS, type Person } from '#contract'
 import { personTopic, roomTopic } from './bus.ts'
 
-/** What a socket carries: who opened it, by which session, and the rooms it has joined. */
-export type Connection = { readonly sessionId: string; readonly person: Person; readonly wire: number; readonly rooms: Set<string> }
+/** What a socket carries: who opened it, by which session, the rooms it has joined and those that it is just joining. */
+export type Connection = {
+  readonly sessionId: string
+  /** As the others see them: it changes when they rename themselves. */
+  person: Person
+  readonly wire: number
+  readonly rooms: Set<string>
+  readonly joining: Set<Joining>
+}
+
+/** A join under way: `removed` once the room was taken from the person, whatever has been read of it before. */
+export type Joining = { readonly conversationId: string; removed: boolean }
+
+/** Somebody at the door: while it is looked up who they are, that may come to an end. */
+export type Arrival = { hasEnded(sessionId: string, personId: string): boolean; over(): void }
 
 export type Socket = ServerWebSocket<Connection>
 
 /** What every call knows: the socket it came by, and whether there have been too many: then, when to come again. */
 export type CallContext = { readonly socket: Socket; readonly retryAfterMs: number | null }
 
-/** The open sockets of this process, by session: a revoked session has to take its sockets with it. */
+/** The open sockets of this process: what is taken from a person is taken from these at once. */
 export class Sockets {
   readonly #open = new Set<Socket>()
+  readonly #arrivals = new Set<Set<string>>()
 
   get count(): number {
     return this.#open.size
+  }
+
+  /** To be called before it is read who somebody is; a session that ends after that is known to have ended. */
+  arrive(): Arrival {
+    const ended = new Set<string>()
+    this.#arrivals.add(ended)
+    return {
+      hasEnded: (sessionId, personId) => ended.has(sessionId) || ended.has(personId),
+      over: () => void this.#arrivals.delete(ended),
+    }
   }
 
   add(socket: Socket): void {
@@ -27,17 +51,54 @@ export class Sockets {
     this.#open.delete(socket)
   }
 
-  closeSession(sessionId: string): void {
-    for (const socket of this.#open) if (socket.data.sessionId === sessionId) socket.close(CLOSE.signedOut, 'signed out')
+  /** The sessions that have a socket open. */
+  sessions(): Set<string> {
+    return new Set(Array.from(this.#open, ({ data }) => data.sessionId))
   }
 
-  /** A disabled person is signed out everywhere. */
+  /** The session has ended. With `personId` only if it is theirs. */
+  closeSession(sessionId: string, personId?: string): void {
+    this.#end(sessionId, ({ sessionId: id, person }) => id === sessionId && (personId ?? person.id) === person.id)
+  }
+
+  /** Everything that somebody has open. */
   closePerson(personId: string): void {
-    for (const socket of this.#open) if (socket.data.person.id === personId) socket.close(CLOSE.signedOut, 'signed out')
+    this.#end(personId, ({ person }) => person.id === personId)
   }
 
   closeAll(): void {
     for (const socket of this.#open) socket.close(CLOSE.goingAway, 'the server is stopping')
+  }
+
+  /** A room is no longer these people's: their sockets leave it, and those that are on the way in do not get there. */
+  drop(conversationId: string, personIds: readonly string[]): void {
+    for (const socket of this.#open) {
+      if (!personIds.includes(socket.data.person.id)) continue
+      leaveRoom(socket, conversationId)
+      for (const joining of socket.data.joining) if (joining.conversationId === conversationId) joining.removed = true
+    }
+  }
+
+  /** Everybody who has a room open, or is about to. */
+  peopleIn(conversationId: string): Set<string> {
+    const here = [...this.#open].filter(
+      ({ data }) => data.rooms.has(conversationId) || [...data.joining].some((joining) => joining.conversationId === conversationId),
+    )
+    return new Set(here.map(({ data }) => data.person.id))
+  }
+
+  /** The rooms that anybody has open. */
+  rooms(): Set<string> {
+    return new Set(Array.from(this.#open, ({ data }) => [...data.rooms]).flat())
+  }
+
+  rename(person: Person): void {
+    for (const { data } of this.#open) if (data.person.id === person.id) data.person = person
+  }
+
+  #end(id: string, fits: (connection: Connection) => boolean): void {
+    for (const ended of this.#arrivals) ended.add(id)
+    for (const socket of this.#open) if (fits(socket.data)) socket.close(CLOSE.signedOut, 'signed out')
   }
 }
 

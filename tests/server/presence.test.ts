@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => database.close(), 30_000)
 
 function tab(by: Person, readyState: Looker['readyState'] = WebSocket.OPEN): Looker {
-  return { data: { sessionId: newId(), person: by, wire: 1, rooms: new Set() }, readyState }
+  return { data: { sessionId: newId(), person: by, wire: 1, rooms: new Set(), joining: new Set() }, readyState }
 }
 
 const people = async () => (await presence.people(ROOM)).map(({ person: { name }, here }) => [name, here])

@@ -105,6 +105,7 @@ export class ModelServer {
         list: os.conversation.list.handler(() => ({
           conversations: [...this.rooms.values()].map(({ row }) => row),
           memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
+          gone: [],
           cursor: '1',
           complete: true,
           more: false,

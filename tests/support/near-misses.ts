@@ -48,6 +48,7 @@ function properOf(schema: TSchema, id: fc.Arbitrary<string>): fc.Arbitrary<unkno
       return fc.array(properOf(schema.items, id), { minLength: schema.minItems ?? 0, maxLength: Math.min(schema.maxItems ?? 4, 4) })
     case 'String':
       if (schema.format === 'uuid') return id
+      if (schema.pattern) return fc.stringMatching(new RegExp(schema.pattern))
       return fc
         .string({ unit: 'binary', minLength: schema.minLength ?? 0, maxLength: Math.min(schema.maxLength ?? 60, 60) })
         .map((text) => text.slice(0, schema.maxLength))

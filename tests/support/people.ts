@@ -2,7 +2,7 @@ import { SQL } from 'bun'
 import { newId, type Person, type Role } from '#contract'
 import { adminSocketPath } from '../../server/access/admin-path.ts'
 import { hashToken, newToken } from '../../server/access/tokens.ts'
-import { connect } from './client.ts'
+import { connect, type TestClient } from './client.ts'
 import type { TestServer } from './server.ts'
 
 /** `cookie` is the value of the Cookie header: `name=value`. */
@@ -33,6 +33,27 @@ export async function admit(databaseUrl: string, conversationId: string, { perso
   const sql = new SQL(databaseUrl, { max: 1 })
   await sql`insert into member (conversation_id, person_id, role, changed) values (${conversationId}, ${person.id}, ${role}, pg_current_xact_id())`
   await sql.close()
+}
+
+/** A link into a room, made by an owner of it. `token` is its secret. */
+export async function inviteTo(
+  owner: TestClient,
+  conversationId: string,
+  options: { role?: Exclude<Role, 'owner'>; uses?: number | null; lastsMs?: number | null; label?: string } = {},
+): Promise<{ id: string; token: string }> {
+  const secret = { id: newId(), token: newToken() }
+  const { role = 'participant', uses = null, lastsMs = null, label = '' } = options
+  await owner.rpc.link.invite({ ...secret, conversationId, role, uses, lastsMs, label })
+  return secret
+}
+
+/** Opens an invitation as a new guest of that name. */
+export async function comeIn(server: TestServer, token: string, name: string): Promise<Entered> {
+  const cookie = await spend(server, `${server.url}/enter#${token}`, name)
+  const client = await connect(server, cookie)
+  const { person } = await client.rpc.session.me({})
+  await client.close()
+  return { cookie, person }
 }
 
 /** A new link to enter by, as `bun run link` prints it. */

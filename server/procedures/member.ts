@@ -1,0 +1,37 @@
+import { changeRole, removeMember } from '../database/members.ts'
+import { os, type Parts } from './router.ts'
+
+export function memberProcedures({ db, changes, presence, replies }: Parts) {
+  return {
+    update: os.member.update.handler(async ({ input, context, errors }) => {
+      const { person } = context.socket.data
+      const { kind } = await changes.members(input.conversationId, () => changeRole(db, person.id, input))
+      switch (kind) {
+        case 'done':
+          return { people: await presence.people(input.conversationId) }
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        case 'nobody':
+          throw errors.NOT_FOUND({ data: { what: 'member' } })
+        case 'role':
+        case 'last_owner':
+          throw errors.FORBIDDEN({ data: { reason: kind } })
+      }
+    }),
+
+    remove: os.member.remove.handler(async ({ input: { conversationId, personId }, context, errors }) => {
+      const { person } = context.socket.data
+      const result = await changes.members(conversationId, () => removeMember(db, person.id, conversationId, personId))
+      switch (result.kind) {
+        case 'done':
+          if (result.buried) replies.drop(conversationId, person)
+          return {}
+        case 'missing':
+          throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+        case 'role':
+        case 'last_owner':
+          throw errors.FORBIDDEN({ data: { reason: result.kind } })
+      }
+    }),
+  }
+}
