@@ -7,7 +7,7 @@ import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
 import { admit, enter, type Entered, introduce } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
-import { composer, createRoom, log, online, prompts, readsAs, reply, rooms, say, textOf } from '../support/room-page.ts'
+import { composer, createRoom, log, online, prompts, readsAs, reply, rooms, say } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 let emulator: Emulator
@@ -243,6 +243,12 @@ test('what was used is shown by day, person, room and model, and adds up', async
       title,
     ).toBe(total)
   }
-  expect(await textOf(reply(hers))).not.toBe('')
+  // Its styles have come with it.
+  expect(
+    await panel
+      .locator('.plot-bar')
+      .first()
+      .evaluate((bar) => getComputedStyle(bar).fill),
+  ).not.toBe('rgb(0, 0, 0)')
   await close(hers)
 }, 60_000)
