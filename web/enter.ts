@@ -1,8 +1,11 @@
 import { LIMITS } from '#contract'
-import { type EnterError, enterSentence } from './lib/sentences.ts'
+import { pageFacts } from './lib/page.ts'
+import { type EnterError, enterSentence, type Opening, welcomeSentence } from './lib/enter-sentences.ts'
 import './styles/enter.css'
 
 const ERRORS: readonly EnterError[] = ['link_spent', 'name_needed', 'too_many', 'foreign_origin', 'bad_request']
+/** Without word of what the link opens for so long, the form is shown all the same: entering asks for a name if it needs one. */
+const LOOK_MS = 4_000
 
 /** The token of the link. It is taken out of the address at once, so that it stays neither in the history nor on the screen. */
 function takeToken(): string {
@@ -11,13 +14,29 @@ function takeToken(): string {
   return token
 }
 
-async function enter(token: string, name: string): Promise<EnterError | null> {
+/** What the link would do, which spends nothing: whether a name is needed has to be known before the form is shown. */
+async function look(token: string): Promise<Opening | EnterError> {
+  const answer = await post('/auth/look', { token }, AbortSignal.timeout(LOOK_MS))
+  if (typeof answer === 'string') return answer
+  const { kind, name } = answer
+  return (kind === 'claim' || kind === 'device' || kind === 'invite') && (name === null || typeof name === 'string')
+    ? { kind, name }
+    : 'unreachable'
+}
+
+/** Enters; the address to go on to, or why not. */
+async function enter(token: string, name: string): Promise<{ to: string } | EnterError> {
+  const answer = await post('/auth/enter', name === '' ? { token } : { token, name })
+  if (typeof answer === 'string') return answer
+  return { to: typeof answer.conversationId === 'string' ? `/c/${answer.conversationId}` : '/' }
+}
+
+async function post(path: string, input: object, signal?: AbortSignal): Promise<Record<string, unknown> | EnterError> {
   try {
-    const body = JSON.stringify(name === '' ? { token } : { token, name })
-    const answer = await fetch('/auth/enter', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
-    if (answer.ok) return null
-    const { error }: { error?: unknown } = await answer.json()
-    return ERRORS.find((known) => known === error) ?? 'unreachable'
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(input), signal: signal ?? null })
+    const output: Record<string, unknown> = await answer.json()
+    return answer.ok ? output : (ERRORS.find((known) => known === output['error']) ?? 'unreachable')
   } catch {
     return 'unreachable'
   }
@@ -27,11 +46,27 @@ function explain(place: HTMLElement): void {
   const how = element('p', 'This is a private room for people and Gemini. To come in you need a link.')
   const command = document.createElement('p')
   command.append('Whoever runs this server gets one with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
-  place.replaceChildren(how, command)
+  place.replaceChildren(how, command, ...wayBack())
 }
 
-function showForm(place: HTMLElement, token: string, askName: boolean): void {
-  const welcome = element('p', askName ? 'Nobody owns this Confab yet: it will be yours.' : 'Your link is ready.')
+function refuse(place: HTMLElement, error: EnterError): void {
+  const sentence = element('p', enterSentence(error))
+  sentence.setAttribute('role', 'alert')
+  place.replaceChildren(sentence, ...wayBack())
+}
+
+/** For whoever is in already, as far as this browser knows. */
+function wayBack(): HTMLElement[] {
+  if (pageFacts().personId === '') return []
+  const link = element('a', 'Go to your conversations')
+  Object.assign(link, { className: 'button', href: '/' })
+  const line = document.createElement('p')
+  line.append(link)
+  return [line]
+}
+
+function showForm(place: HTMLElement, token: string, opening: Opening | null): void {
+  const welcome = element('p', welcomeSentence(opening))
   const form = document.createElement('form')
   const label = element('label', 'Your name')
   const name = document.createElement('input')
@@ -52,16 +87,15 @@ function showForm(place: HTMLElement, token: string, askName: boolean): void {
     event.preventDefault()
     button.disabled = true
     sentence.textContent = ''
-    const error = await enter(token, label.isConnected ? name.value.trim() : '')
-    if (error === null) return location.assign('/')
+    const answer = await enter(token, label.isConnected ? name.value.trim() : '')
+    if (typeof answer === 'object') return location.assign(answer.to)
     button.disabled = false
-    sentence.textContent = enterSentence(error)
-    // The words above say that the link is good.
-    if (error === 'link_spent') welcome.remove()
-    if (error === 'name_needed') askForName()
+    if (answer === 'link_spent') return refuse(place, answer)
+    sentence.textContent = enterSentence(answer)
+    if (answer === 'name_needed') askForName()
   })
   place.replaceChildren(welcome, form)
-  if (askName) askForName()
+  if (opening ? opening.name === null : document.body.dataset['owner'] !== 'true') askForName()
   else button.focus()
 }
 
@@ -71,14 +105,16 @@ function element<K extends keyof HTMLElementTagNameMap>(tag: K, text: string): H
   return made
 }
 
-function start(): void {
+async function start(): Promise<void> {
   const place = document.getElementById('enter')
   if (!place) return
   const token = takeToken()
-  if (token === '') explain(place)
-  else showForm(place, token, document.body.dataset['owner'] !== 'true')
+  if (token === '') return explain(place)
+  const found = await look(token)
+  if (found === 'link_spent') refuse(place, found)
+  else showForm(place, token, typeof found === 'object' ? found : null)
 }
 
 // A link that is opened while this page is shown changes only the fragment, which loads nothing.
-addEventListener('hashchange', () => location.hash.length > 1 && start())
-start()
+addEventListener('hashchange', () => location.hash.length > 1 && void start())
+void start()

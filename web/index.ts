@@ -2,6 +2,7 @@ import './styles/index.css'
 import { WIRE } from '#contract'
 import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
 import { askToPersist } from './lib/persistence.ts'
+import { pageSight } from './lib/sight.svelte.ts'
 import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
 import { mountIslands } from './mount.ts'
 import { systemClock } from './store/clock.ts'
@@ -30,6 +31,7 @@ function open(person: string): void {
   start(store, {
     transport: (clock) => new Socket({ clock, url: () => `${location.origin.replace(/^http/, 'ws')}/rpc?wire=${WIRE}`, hasSession }),
     route: { current: currentConversation, onChange: onRouteChange },
+    sight: pageSight,
     hasNetwork: () => navigator.onLine,
     leisure: async () => (await import('./sync/leisure.ts')).browserLeisure,
     onSignedOut: () => location.assign('/enter'),

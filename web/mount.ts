@@ -1,12 +1,28 @@
 import { type Component, mount } from 'svelte'
 import Boundary from './boundary.svelte'
+import { currentPanel, onPanelChange } from './lib/panels.svelte.ts'
 
 const ISLANDS = import.meta.glob<{ default: Component }>('./islands/*.svelte')
 
-/** Mounts every `data-island` of the page, each in its own boundary: one that breaks leaves the others alone. */
+type Place = { place: HTMLElement; load: () => Promise<{ default: Component }> }
+
+/**
+ * Mounts every `data-island` of the page, each in its own boundary: one that breaks leaves the others alone. A panel, marked
+ * `data-when="opened"`, is loaded when it is opened first.
+ */
 export function mountIslands(page: ParentNode): void {
   const places = [...page.querySelectorAll<HTMLElement>('[data-island]')].map((place) => ({ place, load: loader(place.dataset.island) }))
-  void fillAll(places)
+  const isPanel = ({ place }: Place) => place.dataset.when === 'opened'
+  void fillAll(places.filter((place) => !isPanel(place)))
+  places.filter(isPanel).forEach(fillWhenOpened)
+}
+
+function fillWhenOpened({ place, load }: Place): void {
+  const stop = onPanelChange(() => {
+    if (place.dataset.island !== `${currentPanel()}-panel`) return
+    stop()
+    void fill(place, load)
+  })
 }
 
 /** An unknown name fails where it stands, like an island whose code cannot be loaded. */
@@ -15,7 +31,7 @@ function loader(name: string | undefined): () => Promise<{ default: Component }>
 }
 
 // Each in a task of its own: together they would keep a slow phone from answering the first tap.
-async function fillAll(places: readonly { place: HTMLElement; load: () => Promise<{ default: Component }> }[]): Promise<void> {
+async function fillAll(places: readonly Place[]): Promise<void> {
   for (const { place, load } of places) {
     await fill(place, load)
     await new Promise((resolve) => setTimeout(resolve))
@@ -23,7 +39,7 @@ async function fillAll(places: readonly { place: HTMLElement; load: () => Promis
 }
 
 // What the server has printed in the place stays until there is something better.
-async function fill(place: HTMLElement, load: () => Promise<{ default: Component }>): Promise<void> {
+async function fill(place: HTMLElement, load: Place['load']): Promise<void> {
   const island = await load().then(
     (module) => module.default,
     (error: unknown) => {

@@ -5,7 +5,7 @@
 export { isId, newId } from './ids.ts'
 export { CLOSE, HEARTBEAT, LIMITS, TYPING } from './limits.ts'
 export { isOpen } from './states.ts'
-export { label, preview, storable } from './text.ts'
+export { addressesModel, label, preview, storable } from './text.ts'
 export { MINIMUM_WIRE, WIRE } from './version.ts'
 export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'

@@ -28,6 +28,11 @@ export function preview(text: string, maxLength: number): string {
   return truncate(words.replace(/\s+/gu, ' ').trim(), maxLength)
 }
 
+/** Whether a text addresses the model, where it answers only then. */
+export function addressesModel(text: string): boolean {
+  return /@gemini\b/i.test(text)
+}
+
 const BLOCK_MARKS = /^[ \t]*(?:```.*|~~~.*|#{1,6}[ \t]+|>[ \t]?)/gm
 const CODE_MARKS = /(`+)(?!`)(.*?[^`])\1(?!`)/g
 const STRONG_MARKS = /(?<![\w*])(\*\*|~~)(?=\S)(.*?\S)\1(?!\w)/g

@@ -1,5 +1,15 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type AnswerRule, type Conversation, LIMITS, type Message, type Person, type PersonMessage, preview, type Reply } from '#contract'
+import {
+  addressesModel,
+  type AnswerRule,
+  type Conversation,
+  LIMITS,
+  type Message,
+  type Person,
+  type PersonMessage,
+  preview,
+  type Reply,
+} from '#contract'
 import { type Change, lockFor } from './conversations.ts'
 import { byIds } from './messages.ts'
 import { type Db, rows } from './open.ts'
@@ -131,7 +141,7 @@ function sent(by: Person, input: Sending, stored: Stored): Sent {
 
 /** Whether a message is for the model, by the rule of its room. */
 function asks(input: Sending, rule: AnswerRule): boolean {
-  return input.kind === 'prompt' && (rule === 'always' || /@gemini\b/i.test(input.text))
+  return input.kind === 'prompt' && (rule === 'always' || addressesModel(input.text))
 }
 
 /** Why nothing was stored, or what an earlier call has stored. null: it should have been; another call was in between. */

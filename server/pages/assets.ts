@@ -104,7 +104,10 @@ function acceptedEncodings(request: Request): string[] {
     .map(([name]) => name ?? '')
 }
 
-/** The entry, and what it imports now or as an island, so that the browser need not discover one wave of requests after another. */
+/**
+ * The entry, and what it imports now or as an island, so that the browser need not discover one wave of requests after another. Panels are left
+ * out: they come when they are opened.
+ */
 function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets, 'build'> {
   const scripts = new Set<string>()
   const styles = new Set<string>()
@@ -114,7 +117,7 @@ function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets
     scripts.add(chunk.file)
     for (const style of chunk.css ?? []) styles.add(style)
     for (const next of chunk.imports ?? []) visit(next)
-    for (const next of chunk.dynamicImports ?? []) if (next.startsWith('islands/')) visit(next)
+    for (const next of chunk.dynamicImports ?? []) if (/^islands\/(?!.*-panel\.)/.test(next)) visit(next)
   }
   visit(entry)
   const [script, ...preloads] = Array.from(scripts, (file) => '/' + file)

@@ -34,7 +34,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div class="rooms-inside">
 <div class="rooms-head"><span class="brand"><span class="brand-gap"></span>Confab</span></div>
 <div class="rooms-list"></div>
-<div class="rooms-foot"><span class="avatar avatar-empty"></span><p><span>${escape(name)}</span><span class="faint">Connecting…</span></p></div>
+<div class="rooms-foot"><span class="me"><span class="avatar avatar-empty"></span><span class="me-words"><span>${escape(name)}</span><span class="faint">Connecting…</span></span></span></div>
 </div>
 </nav>
 <main class="room">
@@ -47,6 +47,14 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div class="status-place" data-island="status"><div role="status" data-connection="connecting"></div></div>
 <div class="composer-place" data-island="composer"><div class="composer composer-empty" aria-hidden="true"></div></div>
 </main>
+<div class="panels">
+<div data-island="invite-panel" data-when="opened"></div>
+<div data-island="people-panel" data-when="opened"></div>
+<div data-island="room-panel" data-when="opened"></div>
+<div data-island="you-panel" data-when="opened"></div>
+<div data-island="usage-panel" data-when="opened"></div>
+<div data-island="server-panel" data-when="opened"></div>
+</div>
 </body>`,
   })
 }

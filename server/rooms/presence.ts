@@ -124,7 +124,7 @@ export class Presence {
     const room = this.#room(id)
     room.grown(count)
     room.typedAt.delete(person.id)
-    room.readUpTo(person.id, count).catch((error) => this.#parts.log.warn('presence.read_failed', { reason: reason(error) }))
+    room.readUpTo(person.id, count, true).catch((error) => this.#parts.log.warn('presence.read_failed', { reason: reason(error) }))
   }
 
   /** Takes those for gone from whom nothing was heard for long, and forgets rooms that nobody looks at. */

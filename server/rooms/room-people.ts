@@ -89,10 +89,10 @@ export class RoomPeople {
     this.#count = Math.max(this.#count, count)
   }
 
-  /** Tells everybody that somebody has read so many messages. False: no more than was known. */
-  async readUpTo(personId: string, count: number): Promise<boolean> {
+  /** Tells everybody that somebody has read so many messages. False: no more than was known. `stored`: the database has it, and nobody was told. */
+  async readUpTo(personId: string, count: number, stored = false): Promise<boolean> {
     const row = await this.member(personId)
-    if (!row || count <= Math.max(row.read, this.#reads.get(personId) ?? 0)) return false
+    if (!row || count <= Math.max(stored ? 0 : row.read, this.#reads.get(personId) ?? 0)) return false
     this.#reads.set(personId, count)
     this.#parts.bus.publish(personTopic(personId), ['membership', this.id, row.role, count])
     this.changed()

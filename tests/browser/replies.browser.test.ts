@@ -192,7 +192,7 @@ describe('an answer that fails', () => {
   }, 30_000)
 })
 
-test('prompts that are sent while an answer runs wait visibly, can be cancelled, and are answered in their order', async () => {
+test('prompts that are sent while an answer runs wait visibly, can be taken back, and are answered in their order', async () => {
   const page = await tab()
   await say(page, 'What is red? [[hand]]')
   const red = await emulator.next({ prompt: 'red' })
@@ -200,9 +200,9 @@ test('prompts that are sent while an answer runs wait visibly, can be cancelled,
   await readsAs(reply(page, 'streaming'), 'A colour of long waves')
   for (const colour of ['green', 'blue', 'grey']) await say(page, `What is ${colour}? [[hand]]`)
   await eventually(async () => (await reply(page, 'queued').getByText('waiting for its turn').count()) === 3)
-  await reply(page, 'queued').nth(1).getByRole('button', { name: 'Cancel' }).click()
+  await reply(page, 'queued').nth(1).getByRole('button', { name: 'Withdraw' }).click()
   await eventually(async () => (await reply(page, 'queued').count()) === 2)
-  expect(await composer(page).isEnabled()).toBe(true)
+  await eventually(async () => (await composer(page).inputValue()) === 'What is blue? [[hand]]')
 
   await red.finish()
   const green = await emulator.next({ prompt: 'green' })
@@ -213,7 +213,7 @@ test('prompts that are sent while an answer runs wait visibly, can be cancelled,
   await grey.finish()
   await eventually(async () => (await reply(page, 'complete').count()) === 3)
   const texts = await reply(page).locator('[data-part="text"]').allTextContents()
-  expect(texts.map((text) => text.trim())).toEqual(['A colour of long waves', 'The colour of leaves', '', 'The colour of mice'])
+  expect(texts.map((text) => text.trim())).toEqual(['A colour of long waves', 'The colour of leaves', 'The colour of mice'])
   expect(emulator.requests.some(({ prompt }) => prompt.includes('blue') && !prompt.includes('grey'))).toBe(false)
   await page.close()
 }, 30_000)

@@ -53,10 +53,11 @@ test('IPv6 addresses count by their /64', () => {
 
 test('attempts are counted by key, forgotten after their window, and never fill the memory', () => {
   let now = 0
-  const mayTry = createAttempts({ max: 2, windowMs: 100, maxKeys: 3, now: () => now })
-  expect([mayTry('a'), mayTry('a'), mayTry('a'), mayTry('b')]).toEqual([true, true, false, true])
+  const attempts = createAttempts({ max: 2, windowMs: 100, maxKeys: 3, now: () => now })
+  expect([attempts.take('a'), attempts.allows('a'), attempts.take('a'), attempts.allows('a')]).toEqual([true, true, true, false])
+  expect([attempts.take('a'), attempts.take('b')]).toEqual([false, true])
   now = 100
-  expect(mayTry('a')).toBe(true)
-  for (const key of ['c', 'd', 'e', 'f']) mayTry(key)
-  expect(mayTry('a')).toBe(true)
+  expect([attempts.allows('a'), attempts.take('a')]).toEqual([true, true])
+  for (const key of ['c', 'd', 'e', 'f']) attempts.take(key)
+  expect(attempts.take('a')).toBe(true)
 })

@@ -5,7 +5,7 @@ import { type Frame, newId, type Person } from '#contract'
 import { ModelRoom } from './model-room.ts'
 import { Line, type ServerEnd } from './pair.ts'
 
-const { session, conversation, message, reply } = contract
+const { session, conversation, message, reply, presence } = contract
 /** What it answers: what the sync of a client asks without a person's doing, and what goes through the outbox. */
 const SPOKEN = {
   session: { me: session.me },
@@ -19,8 +19,9 @@ const SPOKEN = {
     pull: conversation.pull,
     history: conversation.history,
   },
-  message: { send: message.send },
+  message: { send: message.send, withdraw: message.withdraw },
   reply,
+  presence,
 }
 
 type Connection = { readonly end: ServerEnd; readonly joined: Set<string> }
@@ -91,7 +92,8 @@ export class ModelServer {
       .$context<Context>()
       .use(async ({ next, path }, input: unknown) => {
         const id = typeof input === 'object' && input !== null && 'id' in input ? String(input.id) : ''
-        this.calls.push(`${path.join('.')} ${id}`.trim())
+        const [about] = path[0] === 'presence' && typeof input === 'object' && input !== null ? [Object.values(input).join(' ')] : [id]
+        this.calls.push(`${path.join('.')} ${about}`.trim())
         await this.before(path.join('.'), id)
         return next()
       })
@@ -150,6 +152,20 @@ export class ModelServer {
           if (!message) throw new Error('the message was not stored')
           return { message, reply: reply?.kind === 'reply' ? reply : null }
         }),
+        withdraw: os.message.withdraw.handler(({ input }) => {
+          for (const room of this.rooms.values()) {
+            if (!room.messages.has(input.id)) continue
+            this.publish(room.row.id, room.remove(input.id))
+            const withdrawn = room.messages.get(input.id)
+            if (withdrawn) return withdrawn
+          }
+          throw new ORPCError('NOT_FOUND', { defined: true, status: 404, data: { what: 'message' } })
+        }),
+      },
+      presence: {
+        look: os.presence.look.handler(() => ({})),
+        typing: os.presence.typing.handler(() => ({})),
+        read: os.presence.read.handler(() => ({})),
       },
       reply: {
         stop: os.reply.stop.handler(({ input }) => {

@@ -163,7 +163,11 @@ describe('the rows of a room', () => {
     const later = new ModelRoom()
     await apply(store.db, [{ kind: 'conversation', row: later.row }], ahead)
     const known = [kept.row.id, lost.row.id]
-    await apply(store.db, [{ kind: 'list', known, since: null, answer: { conversations: [kept.row], cursor: '7', complete: true } }], ahead)
+    await apply(
+      store.db,
+      [{ kind: 'list', known, since: null, answer: { conversations: [kept.row], memberships: [], cursor: '7', complete: true } }],
+      ahead,
+    )
     expect(new Set((await conversations()).map(({ id }) => id))).toEqual(new Set([kept.row.id, later.row.id]))
   })
 })

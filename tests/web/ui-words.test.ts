@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import type { Failure, PersonMessage, Reply } from '#contract'
 import { announcement } from '../../web/lib/announcement.ts'
+import { type EnterError, enterSentence } from '../../web/lib/enter-sentences.ts'
 import { colourOf, initials } from '../../web/lib/person-look.ts'
-import { type EnterError, enterSentence, failureSentence, refusalSentence, retryDelay, type SendFailure } from '../../web/lib/sentences.ts'
+import { failureSentence, refusalSentence, retryDelay, type SendFailure } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
 import { lines } from '../../web/lib/transcript.ts'
 
@@ -25,6 +26,7 @@ const FAILURES: { [Code in Failure['code']]: Extract<Failure, { code: Code }> } 
 const REFUSALS: { [Code in SendFailure['code']]: Extract<SendFailure, { code: Code }> } = {
   not_found: { code: 'not_found' },
   forbidden: { code: 'forbidden' },
+  guest: { code: 'guest' },
   conflict: { code: 'conflict' },
   busy: { code: 'busy', limit: 20 },
   invalid: { code: 'invalid' },
@@ -67,7 +69,13 @@ const replyRow: Reply = {
 
 describe('sentences', () => {
   test('every failure of a reply has its own', () => {
-    expectSentences(Object.values(FAILURES).map(failureSentence))
+    expectSentences(Object.values(FAILURES).map((failure) => failureSentence(failure)))
+  })
+
+  test('a used up budget says whose it is, and when there is more', () => {
+    expect(failureSentence(FAILURES.budget_used_up, 'Your')).toMatch(/^Your tokens for today are used up\. .*:13/)
+    expect(failureSentence(FAILURES.budget_used_up, 'Mara’s')).toStartWith('Mara’s tokens')
+    expect(failureSentence({ ...FAILURES.budget_used_up, whose: 'room' }, 'Your')).toStartWith('This room’s tokens')
   })
 
   test('every refusal of a message has its own', () => {

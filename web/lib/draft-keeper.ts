@@ -51,6 +51,12 @@ export class DraftKeeper {
   incoming(stored: string, by = ''): string | null {
     if (stored === '') this.#sent = null
     if (by === this.#id) return null
+    // A command has put a text before what is in the box.
+    if (by === '' && this.#text !== '' && stored !== this.#text && stored.endsWith(this.#text)) {
+      this.#text = stored
+      this.#taken = ''
+      return stored
+    }
     // While it is being saved here, the store may report what this box held some keys ago.
     if (this.#isSaving() || stored === this.#text || stored === this.#sent) return null
     if (this.#text !== '' && this.#text !== this.#taken) return null

@@ -4,13 +4,14 @@ import type { Failure } from '#contract'
 export type SendFailure =
   | { code: 'not_found' }
   | { code: 'forbidden' }
+  | { code: 'guest' }
   | { code: 'conflict' }
   | { code: 'busy'; limit: number }
   | { code: 'invalid' }
   | { code: 'internal' }
 
-/** Why a reply did not end well, for the reader. */
-export function failureSentence(failure: Failure): string {
+/** Why a reply did not end well, for the reader; `whose`: of whoever asked for it. */
+export function failureSentence(failure: Failure, whose = 'Their'): string {
   switch (failure.code) {
     case 'rate_limited':
       return 'Gemini asks for a little patience: too many requests at once.'
@@ -37,9 +38,7 @@ export function failureSentence(failure: Failure): string {
     case 'restarted':
       return 'The server was restarted while this answer was being written.'
     case 'budget_used_up':
-      return failure.whose === 'person'
-        ? `The tokens of the day of whoever asked are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
-        : `The tokens of the day of this room are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
+      return `${failure.whose === 'room' ? 'This room’s' : whose} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
     case 'internal':
       return 'Something went wrong on the server while this answer was being written.'
   }
@@ -77,6 +76,8 @@ export function refusalSentence(refusal: SendFailure): string {
       return 'Not sent: this conversation is no longer there.'
     case 'forbidden':
       return 'Not sent: you may read here, but not write.'
+    case 'guest':
+      return 'Not sent: guests may not ask Gemini here. People read what you write as a note.'
     case 'conflict':
       return 'Not sent: the conversation has changed in the meantime.'
     case 'busy':
@@ -85,26 +86,6 @@ export function refusalSentence(refusal: SendFailure): string {
       return 'Not sent: the server could not accept this text.'
     case 'internal':
       return 'Not sent: something went wrong on the server.'
-  }
-}
-
-export type EnterError = 'link_spent' | 'name_needed' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
-
-/** Why a link did not open the door. */
-export function enterSentence(error: EnterError): string {
-  switch (error) {
-    case 'link_spent':
-      return 'This link has been used or has expired. Ask for a new one.'
-    case 'name_needed':
-      return 'Tell the others what to call you, then enter.'
-    case 'too_many':
-      return 'Too many attempts. Wait a minute, then try again.'
-    case 'foreign_origin':
-      return 'This page was opened under another address than the server expects. Open the link exactly as it was printed.'
-    case 'bad_request':
-      return 'The link is not complete. Copy the whole of it and open it again.'
-    case 'unreachable':
-      return 'The server cannot be reached right now. Your link is still good: try again in a moment.'
   }
 }
 

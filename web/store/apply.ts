@@ -1,12 +1,13 @@
-import { type Conversation, isOpen, type Message } from '#contract'
+import { type Conversation, isOpen, type Member, type Membership, type Message } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Database, Me } from './database.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
+import { putMemberships, putPeople } from './people.ts'
 import { settleOutbox } from './refusals.ts'
 import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
-type List = { conversations: readonly Conversation[]; cursor: string; complete: boolean }
+type List = { conversations: readonly Conversation[]; memberships: readonly Membership[]; cursor: string; complete: boolean }
 
 /** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
 export type Change =
@@ -14,6 +15,8 @@ export type Change =
   | { kind: 'conversation'; row: Conversation }
   | { kind: 'gone'; conversationId: string }
   | { kind: 'me'; me: Me }
+  | { kind: 'membership'; row: Membership }
+  | { kind: 'people'; conversationId: string; people: readonly Member[] }
   /**
    * `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone.
    * `since`: the cursor that was stored when it was asked.
@@ -44,7 +47,8 @@ export async function apply(db: Database, changes: readonly Change[], ahead: Ahe
       seen.set(conversationId, revisions.add(revision))
     }
   }
-  const cursors = await db.transaction('rw', [db.conversations, db.messages, db.rooms, db.outbox, db.facts], async () => {
+  const tables = [db.conversations, db.messages, db.rooms, db.outbox, db.facts, db.memberships, db.people]
+  const cursors = await db.transaction('rw', tables, async () => {
     for (const change of changes) {
       if (change.kind === 'rewound') await rewind(db, change.conversationId)
       if (change.kind === 'list' && change.answer.complete) await revive(db, change.since, change.answer.conversations)
@@ -86,11 +90,16 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
       return
     case 'list': {
       await db.facts.put({ key: 'list', value: change.answer.cursor })
+      await putMemberships(db, change.answer.memberships)
       if (!change.answer.complete) return
       const there = new Set(change.answer.conversations.map(({ id }) => id))
       for (const id of change.known) if (!there.has(id)) await forget(db, id)
       return
     }
+    case 'membership':
+      return putMemberships(db, [change.row])
+    case 'people':
+      return putPeople(db, change.conversationId, change.people)
     case 'page':
       return putPage(db, change.since, change.answer, reached)
     case 'history':

@@ -1,5 +1,5 @@
 import type { Table } from 'dexie'
-import { LIMITS, label, newId, preview, storable } from '#contract'
+import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, storable } from '#contract'
 import type { OutboxCall, OutboxEntry } from './database.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
@@ -33,14 +33,22 @@ export function newConversation(): Promise<string> {
 }
 
 export async function renameConversation(id: string, title: string): Promise<void> {
+  const clean = label(title, LIMITS.titleLength)
+  if ((await store().db.conversations.get(id))?.title !== clean) await updateConversation(id, { title: clean })
+}
+
+/** Sets the title or a rule of a room. */
+export async function updateConversation(
+  id: string,
+  fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>,
+): Promise<void> {
   const target = store()
   const { db } = target
-  const clean = label(title, LIMITS.titleLength)
   await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
-    if (!row || row.deleted || row.title === clean) return
-    await db.conversations.put(guessOver(row, { title: clean }))
-    await enqueue(target, id, { procedure: 'conversation.update', input: { id, title: clean } })
+    if (!row || row.deleted) return
+    await db.conversations.put(guessOver(row, fields))
+    await enqueue(target, id, { procedure: 'conversation.update', input: { id, ...fields } })
   })
 }
 
@@ -67,8 +75,8 @@ export async function removeConversation(id: string): Promise<void> {
   })
 }
 
-/** Writes a prompt into a room and clears its draft. Returns the message's id. */
-export function sendPrompt(conversationId: string, text: string): Promise<string> {
+/** Writes a prompt into a room, or a note, and clears its draft. Returns the message's id. */
+export function sendPrompt(conversationId: string, text: string, kind: PersonMessage['kind'] = 'prompt'): Promise<string> {
   const target = store()
   const { db } = target
   const id = newId()
@@ -78,7 +86,7 @@ export function sendPrompt(conversationId: string, text: string): Promise<string
     const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }
     const row = await db.conversations.get(conversationId)
     const createdAt = Date.now()
-    const input = { id, conversationId, text: clean, kind: 'prompt' as const, replyId: newId() }
+    const input = { id, conversationId, text: clean, kind, replyId: newId() }
     const seq = await enqueue(target, conversationId, { procedure: 'message.send', input })
     await db.messages.add(guessedMessage(input, { seq, author, createdAt, delivery: 'pending' }))
     await db.drafts.delete(conversationId)

@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract, Conversation, Message, Person } from '#contract'
+import type { contract, Conversation, Member, Membership, Message, Person } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -54,12 +54,16 @@ export type Me = { person: Person; version: string; model: string; demo: boolean
 export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }
 /** When a room was last opened on this device, in milliseconds since 1970. */
 export type Reading = { conversationId: string; at: number }
+/** `told`: of what this person has read, as much as the server knows of. */
+export type StoredMembership = Membership & { told: number }
+/** Who is in a room, as the server said last. */
+export type Roster = { conversationId: string; people: readonly Member[] }
 
 /**
  * Raised with every change of a table below or of the shape of a row: what can be had from the server again is then rebuilt. `outbox` and
  * `drafts` have to keep their keys, and an older entry its meaning.
  */
-const SCHEMA = 2
+const SCHEMA = 3
 
 /** The rows of one person in this browser: a cache of the server, except for `outbox` and `drafts`, which no schema change may drop. */
 export class Database extends Dexie {
@@ -70,6 +74,8 @@ export class Database extends Dexie {
   declare readonly drafts: Table<Draft, string>
   declare readonly facts: Table<Fact, Fact['key']>
   declare readonly readings: Table<Reading, string>
+  declare readonly memberships: Table<StoredMembership, string>
+  declare readonly people: Table<Roster, string>
 
   constructor(personId: string) {
     // Immutable: rows that did not change keep their identity from one query to the next, so nothing is drawn again for them.
@@ -83,6 +89,8 @@ export class Database extends Dexie {
         drafts: 'conversationId',
         facts: 'key',
         readings: 'conversationId, at',
+        memberships: 'conversationId',
+        people: 'conversationId',
       })
       .upgrade((transaction) => rebuild(transaction, personId))
   }

@@ -74,6 +74,13 @@ export const outdated: () => boolean = reactive(() => store().outdated)
 /** True when a newer client is stored in this browser and waits for the reader's word. */
 export const updateReady: () => boolean = reactive(() => store().updateReady)
 
+const writers = reactive(() => store().typing.shown)
+
+/** The ids of those who are writing in a room. */
+export function typing(conversationId: string): readonly string[] {
+  return writers().get(conversationId) ?? []
+}
+
 const missing = reactive(() => store().missing)
 const rooms = new Live(async () => {
   const rows = await store().db.conversations.toArray()

@@ -1,4 +1,5 @@
-import type { Draft, Me, OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
+import { LIMITS, type Member } from '#contract'
+import type { Draft, Me, OutboxEntry, StoredConversation, StoredMembership, StoredMessage } from './database.ts'
 import { placed, unplaced } from './places.ts'
 import { trimmedAt } from './space.ts'
 import { store } from './store.ts'
@@ -96,6 +97,22 @@ class Path {
   }
 }
 
+/** How many replies of a room wait for their turn behind the one that runs. */
+export async function waitingReplies(conversationId: string): Promise<number> {
+  const { messages, conversations } = store().db
+  const runningId = (await conversations.get(conversationId))?.runningId ?? null
+  const newest = await messages
+    .where('[conversationId+position]')
+    .between(...placed(conversationId), true, true)
+    .reverse()
+    .limit(WAITING_ROWS)
+    .toArray()
+  return newest.filter((row) => row.kind === 'reply' && row.state === 'queued' && row.id !== runningId && !row.deleted).length
+}
+
+/** What waits is among the newest rows of a room: prompts and replies, and notes between them. */
+const WAITING_ROWS = 4 * LIMITS.queuedReplies
+
 export async function draft(conversationId: string): Promise<string> {
   return (await draftRow(conversationId))?.text ?? ''
 }
@@ -103,6 +120,22 @@ export async function draft(conversationId: string): Promise<string> {
 /** The draft with who wrote it; undefined: there is none. */
 export function draftRow(conversationId: string): Promise<Draft | undefined> {
   return store().db.drafts.get(conversationId)
+}
+
+/** What a room is to this person; undefined: the server has not said yet. */
+export function membership(conversationId: string): Promise<StoredMembership | undefined> {
+  return store().db.memberships.get(conversationId)
+}
+
+/** By room, what it is to this person. */
+export async function memberships(): Promise<ReadonlyMap<string, StoredMembership>> {
+  const rows = await store().db.memberships.toArray()
+  return new Map(rows.map((row) => [row.conversationId, row]))
+}
+
+/** Who is in a room, those who came first first. Whether they are here is only right while this tab is connected. */
+export async function people(conversationId: string): Promise<readonly Member[]> {
+  return (await store().db.people.get(conversationId))?.people ?? []
 }
 
 /** Everything that the server has not answered yet, or has refused. */

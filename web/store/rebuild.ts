@@ -11,7 +11,8 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
   const messages = transaction.table<StoredMessage, string>('messages')
   const rooms = transaction.table<Room, string>('rooms')
   const facts = transaction.table<Fact, Fact['key']>('facts')
-  await Promise.all([conversations.clear(), messages.clear(), rooms.clear(), facts.delete('list'), facts.delete('trimmed')])
+  const others = ['memberships', 'people'].map((name) => transaction.table(name).clear())
+  await Promise.all([conversations.clear(), messages.clear(), rooms.clear(), facts.delete('list'), facts.delete('trimmed'), ...others])
 
   const me = await facts.get('me')
   const author = { id: personId, name: me?.key === 'me' ? me.value.person.name : '' }

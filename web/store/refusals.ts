@@ -21,6 +21,8 @@ export async function settleOutbox(db: Database, change: Change): Promise<string
     case 'conversation':
     case 'gone':
     case 'me':
+    case 'membership':
+    case 'people':
     case 'list':
     case 'page':
     case 'history':

@@ -1,6 +1,7 @@
 import { type Conversation, isOpen, type Message } from '#contract'
 import type { Database, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
+import { forgetPeople, rewindReading } from './people.ts'
 import { PENDING_POSITION, placed } from './places.ts'
 
 /*
@@ -80,6 +81,7 @@ export async function forget(db: Database, conversationId: string, revision = 0)
     const mark = { title: '', instructions: '', last: null, deleted: true, revision: Math.max(row.revision, revision) }
     await db.conversations.put({ ...rest, ...mark })
   } else await db.conversations.delete(conversationId)
+  await forgetPeople(db, conversationId)
   await empty(db, conversationId)
 }
 
@@ -100,6 +102,7 @@ export async function revive(db: Database, since: string | null, rows: readonly 
 /** The server knows less of the room than the store: what it says now counts. */
 export async function rewind(db: Database, conversationId: string): Promise<void> {
   await empty(db, conversationId)
+  await rewindReading(db, conversationId)
   await db.conversations.where('id').equals(conversationId).modify({ revision: 0 })
 }
 

@@ -1,7 +1,9 @@
+import type { Refused } from '../lib/refused.ts'
 import { Channel } from './channel.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Database } from './database.ts'
 import { LiveTexts } from './live-texts.ts'
+import { Typing } from './typing.ts'
 import { Value } from './value.ts'
 
 export type Connection = 'online' | 'connecting' | 'offline'
@@ -13,12 +15,19 @@ export type Request =
   | { kind: 'reload' }
   /** `done(false)`: the server could not be reached, and nothing was changed. */
   | { kind: 'leave'; done: (left: boolean) => void }
+  /** To tell the others in a room that this person is writing. */
+  | { kind: 'typing'; conversationId: string }
+  /** Any call of the contract, made once and at once. */
+  | { kind: 'ask'; procedure: string; input: unknown; done: (outcome: Outcome) => void }
+
+export type Outcome = { kind: 'answer'; output: unknown } | { kind: 'refused'; refused: Refused }
 
 /** Everything that one tab knows about one person's rooms: rows that last (`db`), and what lives only as long as the tab. */
 export type Store = {
   readonly personId: string
   readonly db: Database
   readonly live: LiveTexts
+  readonly typing: Typing
   readonly requests: Channel<Request>
   readonly connection: Value<Connection>
   /** The server speaks a newer wire than this page: only a reload helps. */
@@ -37,6 +46,7 @@ export function createStore(personId: string, clock: Clock = systemClock): Store
     personId,
     db: new Database(personId),
     live: new LiveTexts(clock),
+    typing: new Typing(clock),
     requests: new Channel<Request>(),
     connection: new Value<Connection>('connecting'),
     outdated: new Value(false),

@@ -11,7 +11,9 @@ import { browserLocks } from './locks.ts'
 import type { EngineOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { Parts } from './parts.ts'
+import { Presence } from './presence.ts'
 import { Replies } from './replies.ts'
+import { serveRequests } from './requests.ts'
 import { Rooms } from './rooms.ts'
 import { createRpc } from './rpc.ts'
 import { Status } from './status.ts'
@@ -39,6 +41,7 @@ class Engine {
   readonly #rooms: Rooms
   readonly #frames: Frames
   readonly #history: History
+  readonly #presence: Presence
   readonly #outbox: Outbox
   readonly #departure: Departure
   readonly #background: Background | null
@@ -59,9 +62,10 @@ class Engine {
     }
     this.#status = new Status(store.connection, clock, options.hasNetwork ?? (() => true))
     this.#replies = new Replies(this.#parts)
-    this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#frames.release())
+    this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#joined())
     this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
     this.#history = new History(this.#parts)
+    this.#presence = new Presence(this.#parts, this.#rooms, options)
     const { locks = browserLocks(), leisure, signOut, onSignedOut, onReplaced } = options
     this.#outbox = new Outbox(this.#parts, locks, (id) => void this.#rooms.pull(id))
     this.#background = leisure ? new Background(this.#parts, this.#rooms, locks, leisure) : null
@@ -76,16 +80,7 @@ class Engine {
     this.#stops.push(
       this.#departure.watch(),
       options.route.onChange(() => this.#rooms.open(options.route.current())),
-      store.requests.on((request) => {
-        switch (request.kind) {
-          case 'earlier':
-            return this.#history.request(request.conversationId)
-          case 'leave':
-            return void this.#departure.leave().then(request.done)
-          case 'reload':
-            return
-        }
-      }),
+      serveRequests(this.#parts, { history: this.#history, departure: this.#departure, presence: this.#presence }),
     )
     this.#rooms.open(options.route.current())
     if (this.#wire.state === 'online') this.#opened()
@@ -101,6 +96,7 @@ class Engine {
     for (const stop of this.#stops.splice(0)) stop()
     this.#status.stop()
     this.#outbox.stop()
+    this.#presence.stop()
     this.#background?.offline()
     this.#rooms.disconnected()
     this.#frames.stop()
@@ -136,6 +132,7 @@ class Engine {
   #lost(): void {
     this.#state = { kind: 'connecting' }
     this.#outbox.offline()
+    this.#presence.offline()
     this.#background?.offline()
     this.#rooms.disconnected()
   }
@@ -167,8 +164,14 @@ class Engine {
     this.#frames.listed()
     this.#status.online()
     this.#outbox.online()
+    this.#presence.online()
     this.#history.online()
     this.#background?.online()
+  }
+
+  #joined(): void {
+    this.#frames.release()
+    this.#presence.seen()
   }
 
   #written(changes: readonly Change[], cursors: ReadonlyMap<string, number>): void {

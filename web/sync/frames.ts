@@ -68,11 +68,20 @@ export class Frames {
         return this.#inRoom(frame, frame[1].conversationId, () => {
           const row = frame[1]
           this.#replies.track([row])
+          if (row.kind !== 'reply') this.#parts.store.typing.ended(row.conversationId, row.author.id)
           this.#hear(row.conversationId, row.revision)
           this.#write({ kind: 'messages', rows: [row] })
         })
       case 'delta':
         return this.#delta(frame)
+      case 'people':
+        return this.#inRoom(frame, frame[1], () => this.#write({ kind: 'people', conversationId: frame[1], people: frame[2] }))
+      case 'typing':
+        return this.#inRoom(frame, frame[1], () => this.#parts.store.typing.heard(frame[1], frame[2]))
+      case 'membership':
+        if (this.#waits(frame[1])) this.#held.push(frame)
+        else this.#write({ kind: 'membership', row: { conversationId: frame[1], role: frame[2], read: frame[3] } })
+        return
       case 'conversation':
         if (this.#waits(frame[1].id)) this.#held.push(frame)
         else this.#conversation(frame[1])
@@ -159,4 +168,4 @@ function parse(text: string): Frame | null {
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<Frame[0]>(['message', 'conversation', 'delta', 'gone'])
+const KINDS: ReadonlySet<string> = new Set<Frame[0]>(['message', 'conversation', 'delta', 'people', 'typing', 'membership', 'gone'])

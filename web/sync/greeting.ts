@@ -22,15 +22,17 @@ export async function greet({ store, rpc, writer }: Parts, current: () => boolea
   ])
   // All pages are one answer: which rooms are gone is known only at the end.
   const conversations = [...first.conversations]
+  const memberships = [...first.memberships]
   const gone = [...first.gone]
   let last = first
   while (last.more) {
     const { cursor: next } = last
     last = await rpc.call((client, options) => client.conversation.list({ since: next }, options))
     conversations.push(...last.conversations)
+    memberships.push(...last.memberships)
     gone.push(...last.gone)
   }
-  const answer = { conversations, cursor: last.cursor, complete: first.complete }
+  const answer = { conversations, memberships, cursor: last.cursor, complete: first.complete }
   if (!current()) throw new ConnectionLost('another connection')
   // Nothing of theirs may come into this store, and nothing of this outbox may be sent in their name.
   if (me.person.id !== store.personId) throw new OtherPerson()

@@ -7,9 +7,14 @@ import type { Transport } from './wire.ts'
 /** Which room the reader is in. */
 export type Route = { current(): string | null; onChange(listener: () => void): () => void }
 
+/** Whether somebody can see this tab. */
+export type Sight = { visible(): boolean; onChange(listener: () => void): () => void }
+
 export type EngineOptions = {
   transport: Transport
   route: Route
+  /** Without it, the tab counts as hidden: it tells nobody that somebody is there. */
+  sight?: Sight
   clock?: Clock
   random?: () => number
   locks?: Locks

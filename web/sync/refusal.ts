@@ -1,4 +1,5 @@
-import type { ErrorData } from '#contract'
+import type { ErrorCode, ErrorData } from '#contract'
+import type { Refused } from '../lib/refused.ts'
 import type { SendFailure } from '../lib/sentences.ts'
 import { ConnectionLost, Refusal } from './rpc.ts'
 
@@ -25,7 +26,7 @@ export function judge(error: unknown): Verdict {
     case 'NOT_FOUND':
       return { kind: 'never', failure: { code: 'not_found' } }
     case 'FORBIDDEN':
-      return { kind: 'never', failure: { code: 'forbidden' } }
+      return { kind: 'never', failure: { code: reasonOf(error.data) === 'guest' ? 'guest' : 'forbidden' } }
     case 'CONFLICT':
       return { kind: 'never', failure: { code: 'conflict' } }
     case 'BAD_REQUEST':
@@ -34,9 +35,24 @@ export function judge(error: unknown): Verdict {
   return { kind: 'room later', failure: { code: 'internal' }, tries: INTERNAL_TRIES }
 }
 
+/** For whoever waits for the call. */
+export function refusedBy(error: unknown): Refused {
+  if (error instanceof ConnectionLost) return { code: 'offline' }
+  if (!(error instanceof Refusal)) return { code: 'internal' }
+  if (error.code === 'BAD_REQUEST') return { code: 'invalid' }
+  return CODES.has(error.code) ? { code: error.code, data: error.data } : { code: 'internal' }
+}
+
+const CODES: ReadonlySet<string> = new Set<ErrorCode>(['NOT_FOUND', 'FORBIDDEN', 'CONFLICT', 'BUSY', 'RATE_LIMITED', 'UNAVAILABLE'])
+
 function waitOf(data: unknown): number {
   const { retryAfterMs } = (data ?? {}) as Partial<ErrorData['RATE_LIMITED']>
   return typeof retryAfterMs === 'number' ? retryAfterMs : 0
+}
+
+function reasonOf(data: unknown): ErrorData['FORBIDDEN']['reason'] | undefined {
+  const { reason } = (data ?? {}) as Partial<ErrorData['FORBIDDEN']>
+  return reason
 }
 
 function limitOf(data: unknown): number {

@@ -159,7 +159,8 @@ export class Rooms {
       }
       this.#replies.track(answer.messages)
       this.#replies.join(id, answer.live)
-      const reached = (await writer.write({ kind: 'page', since, answer })).get(id) ?? 0
+      const written = writer.write({ kind: 'page', since, answer }, { kind: 'people', conversationId: id, people: answer.people })
+      const reached = (await written).get(id) ?? 0
       return reached < answer.revision || (since > 0 && answer.more) ? 'behind' : 'whole'
     }
   }

@@ -1,0 +1,30 @@
+/** What a link opens. `name`: that of the person who enters by it; null: it is asked for. */
+export type Opening = { kind: 'claim' | 'device' | 'invite'; name: string | null }
+
+/** Above the form of the entrance; null: it is not known what the link opens. */
+export function welcomeSentence(opening: Opening | null): string {
+  if (opening === null) return 'Your link is ready.'
+  const { kind, name } = opening
+  if (kind === 'invite') return name === null ? 'You are invited to a conversation.' : `You are invited to a conversation, ${name}.`
+  return name === null ? 'Nobody owns this Confab yet: it will be yours.' : `Welcome back, ${name}.`
+}
+
+export type EnterError = 'link_spent' | 'name_needed' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
+
+/** Why a link did not open the door. */
+export function enterSentence(error: EnterError): string {
+  switch (error) {
+    case 'link_spent':
+      return 'This link has been used or has expired. Ask for a new one.'
+    case 'name_needed':
+      return 'Tell the others what to call you, then enter.'
+    case 'too_many':
+      return 'Too many attempts. Wait a minute, then try again.'
+    case 'foreign_origin':
+      return 'This page was opened under another address than the server expects. Open the link exactly as it was printed.'
+    case 'bad_request':
+      return 'The link is not complete. Copy the whole of it and open it again.'
+    case 'unreachable':
+      return 'The server cannot be reached right now. Your link is still good: try again in a moment.'
+  }
+}

@@ -1,0 +1,28 @@
+import { untrack } from 'svelte'
+import { refusedOf, refusedSentence } from './refused.ts'
+
+/** A call that somebody waits for: whether it is under way, and why the last one failed, as a sentence. */
+export class Errand {
+  #running = $state(0)
+  problem = $state('')
+
+  get busy(): boolean {
+    return this.#running > 0
+  }
+
+  /** Never rejects. False when the work failed. */
+  async run(work: () => Promise<unknown>): Promise<boolean> {
+    // An effect may begin it, and must not begin it again because it has begun.
+    untrack(() => this.#running++)
+    this.problem = ''
+    try {
+      await work()
+      return true
+    } catch (error) {
+      this.problem = refusedSentence(refusedOf(error))
+      return false
+    } finally {
+      this.#running--
+    }
+  }
+}

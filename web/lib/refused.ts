@@ -1,0 +1,56 @@
+import type { ErrorCode, ErrorData } from '#contract'
+
+/**
+ * Why a call was not carried out: the server's code with its data, or `offline`: no answer came, so that it may have been carried out all the
+ * same; `invalid`: the server could not read it; `internal`: it failed.
+ */
+export type Refused =
+  | { [Code in ErrorCode]: { code: Code; data: ErrorData[Code] } }[ErrorCode]
+  | { code: 'offline' | 'invalid' | 'internal' }
+
+/** What a call that somebody waits for is rejected with. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  readonly refused: Refused
+
+  constructor(refused: Refused) {
+    super(refused.code)
+    this.refused = refused
+  }
+}
+
+/** For whatever a call was rejected with. */
+export function refusedOf(error: unknown): Refused {
+  return error instanceof RefusedError ? error.refused : { code: 'internal' }
+}
+
+/** For the reader, where nothing more fitting is said. */
+export function refusedSentence(refused: Refused): string {
+  switch (refused.code) {
+    case 'NOT_FOUND':
+      return 'It is not there any more.'
+    case 'FORBIDDEN':
+      return FORBIDDEN[refused.data.reason]
+    case 'CONFLICT':
+      return refused.data.reason === 'started' ? 'It is too late: Gemini has begun with it.' : 'It has changed in the meantime.'
+    case 'BUSY':
+      return `There are ${refused.data.limit} already, and no more at once.`
+    case 'RATE_LIMITED':
+      return 'Too many requests at once. Wait a moment, then try again.'
+    case 'UNAVAILABLE':
+      return 'The server is not ready at the moment. Try again.'
+    case 'offline':
+      return 'The server cannot be reached right now. Try again.'
+    case 'invalid':
+      return 'The server could not accept this.'
+    case 'internal':
+      return 'Something went wrong on the server.'
+  }
+}
+
+const FORBIDDEN: Record<ErrorData['FORBIDDEN']['reason'], string> = {
+  role: 'Your role in this room does not allow it.',
+  guest: 'Guests may not ask Gemini in this room.',
+  owner: 'Only the owner of this server may do that.',
+  last_owner: 'A room needs an owner: hand it over first.',
+}

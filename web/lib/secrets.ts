@@ -1,0 +1,18 @@
+/** 256 random bits as base64url: the secret of a link, made here so that a call which is repeated makes the same link. */
+export function newToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** The address that opens an invitation or brings another device in. Its secret is in the fragment, which no server and no log ever sees. */
+export function enterAddress(token: string): string {
+  return `${location.origin}/enter#${token}`
+}
+
+/** Whether this page was opened under an address that leads other devices to themselves. */
+export function isOwnMachineOnly(hostname: string): boolean {
+  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+}

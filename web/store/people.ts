@@ -1,0 +1,34 @@
+import type { Member, Membership } from '#contract'
+import type { Database } from './database.ts'
+
+/*
+ * Who is in which room, inside of a transaction that the caller has begun.
+ */
+
+/** What the server says of this person's rooms. What has been read never goes back: this device may be ahead of what the server was told. */
+export async function putMemberships(db: Database, rows: readonly Membership[]): Promise<void> {
+  for (const { conversationId, role, read } of rows) {
+    const stored = await db.memberships.get(conversationId)
+    const told = Math.max(read, stored?.told ?? 0)
+    await db.memberships.put({ conversationId, role, read: Math.max(told, stored?.read ?? 0), told })
+  }
+}
+
+/** Also tells what the room is to this person: of a room that was made here, nothing else does. */
+export async function putPeople(db: Database, conversationId: string, people: readonly Member[]): Promise<void> {
+  await db.people.put({ conversationId, people })
+  const me = await db.facts.get('me')
+  const mine = me?.key === 'me' ? people.find(({ person }) => person.id === me.value.person.id) : undefined
+  if (mine) await putMemberships(db, [{ conversationId, role: mine.role, read: mine.read }])
+}
+
+/** The room is not this person's any more. */
+export async function forgetPeople(db: Database, conversationId: string): Promise<void> {
+  await db.people.delete(conversationId)
+  await db.memberships.delete(conversationId)
+}
+
+/** The server knows less of the room than this store: what was read in it counts anew. */
+export async function rewindReading(db: Database, conversationId: string): Promise<void> {
+  await db.memberships.where('conversationId').equals(conversationId).modify({ read: 0, told: 0 })
+}
