@@ -78,6 +78,7 @@ export function createApp(parts: AppParts) {
         arrival.over()
       }
     })
+    .post('/auth/look', async ({ request }) => answer(request, await entrance.look(request, addressOfPeer(request))), { parse: 'none' })
     .post('/auth/enter', async ({ request }) => answer(request, await entrance.enter(request, addressOfPeer(request))), { parse: 'none' })
     .post('/auth/leave', async ({ request }) => answer(request, await entrance.leave(request, addressOfPeer(request))), { parse: 'none' })
     .use(shares)

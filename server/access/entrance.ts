@@ -4,6 +4,7 @@ import { createAttempts } from './attempts.ts'
 import { sessionCookie } from './cookies.ts'
 import { enter, type EnterParts } from './enter.ts'
 import type { EnterRefusal } from './entry.ts'
+import { look } from './look.ts'
 import { isSameOrigin, type Trust } from './requests.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -30,8 +31,10 @@ export type EntranceParts = EnterParts & {
   readonly ended: (session: Session) => void
 }
 
-/** What is spoken at the door, by people of whom nothing is known yet; `address` is whom to count it to. Both may throw TooManyStrangers. */
+/** What is spoken at the door, by people of whom nothing is known yet; `address` is whom to count it to. All may throw TooManyStrangers. */
 export type Entrance = {
+  /** `{token}` → what `enter` would do with it: `{kind, name}` or `{error}`. */
+  look(request: Request, address: string): Promise<Response>
   /** `{token, name?}` → `{conversationId?}` and a cookie, or `{error}`. */
   enter(request: Request, address: string): Promise<Response>
   leave(request: Request, address: string): Promise<Response>
@@ -48,16 +51,31 @@ export function createEntrance({ db, members, sessions, trust, ended }: Entrance
 
   const who = (request: Request, address: string) => inTime(sessions.whoIs(request, trust(), address), LOOK_MS)
 
+  /** Who is at the door with what, or why nobody is let near it. */
+  async function comer(request: Request, address: string) {
+    const hindered = hindrance(request, address)
+    if (hindered) return hindered
+    const input = await readInput(request)
+    if (!input) return refusal('bad_request')
+    const session = await who(request, address)
+    const shutOut = session === null && (await inTime(sessions.isShutOut(request, trust()), LOOK_MS))
+    return { ...input, userAgent: request.headers.get('user-agent') ?? '', session, shutOut }
+  }
+
   return {
+    async look(request, address) {
+      const visitor = await comer(request, address)
+      if (visitor instanceof Response) return visitor
+      const opening = await inTime(look(db, visitor), LOOK_MS)
+      if (!opening) mayMiss(address)
+      return opening ? Response.json(opening) : refusal('link_spent')
+    },
+
     async enter(request, address) {
-      const hindered = hindrance(request, address)
-      if (hindered) return hindered
-      const input = await readInput(request)
-      if (!input) return refusal('bad_request')
-      const session = await who(request, address)
-      const shutOut = session === null && (await inTime(sessions.isShutOut(request, trust()), LOOK_MS))
-      const userAgent = request.headers.get('user-agent') ?? ''
-      const entry = await enter({ db, members }, { ...input, userAgent, session, shutOut })
+      const visitor = await comer(request, address)
+      if (visitor instanceof Response) return visitor
+      const { session } = visitor
+      const entry = await enter({ db, members }, visitor)
       if (entry.kind === 'refused') {
         if (entry.why === 'link_spent') mayMiss(address)
         return refusal(entry.why)
