@@ -62,6 +62,11 @@ export function createApp(parts: AppParts) {
         }
       })
       .post(
+        '/auth/look',
+        async ({ request, server }) => answer(request, await entrance.look(request, server?.requestIP(request)?.address ?? null)),
+        { parse: 'none' },
+      )
+      .post(
         '/auth/enter',
         async ({ request, server }) => answer(request, await entrance.enter(request, server?.requestIP(request)?.address ?? null)),
         { parse: 'none' },

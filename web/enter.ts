@@ -3,7 +3,7 @@ import { pageFacts } from './lib/page.ts'
 import { type EnterError, enterSentence, type Opening, welcomeSentence } from './lib/enter-sentences.ts'
 import './styles/enter.css'
 
-const ERRORS: readonly EnterError[] = ['link_spent', 'name_needed', 'too_many', 'foreign_origin', 'bad_request']
+const ERRORS: readonly EnterError[] = ['link_spent', 'name_needed', 'room_full', 'too_many', 'foreign_origin', 'bad_request']
 /** Without word of what the link opens for so long, the form is shown all the same: entering asks for a name if it needs one. */
 const LOOK_MS = 4_000
 
@@ -46,27 +46,25 @@ function explain(place: HTMLElement): void {
   const how = element('p', 'This is a private room for people and Gemini. To come in you need a link.')
   const command = document.createElement('p')
   command.append('Whoever runs this server gets one with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
-  place.replaceChildren(how, command, ...wayBack())
+  place.replaceChildren(how, command)
+  void offerWayBack(place)
 }
 
-function refuse(place: HTMLElement, error: EnterError): void {
-  const sentence = element('p', enterSentence(error))
-  sentence.setAttribute('role', 'alert')
-  place.replaceChildren(sentence, ...wayBack())
-}
-
-/** For whoever is in already, as far as this browser knows. */
-function wayBack(): HTMLElement[] {
-  if (pageFacts().personId === '') return []
+/** For whoever is signed in already; without a session the server would lead them back here. */
+async function offerWayBack(place: HTMLElement): Promise<void> {
+  if (pageFacts().personId === '') return
+  const room = await fetch('/', { redirect: 'manual' }).catch(() => null)
+  if (!room?.ok) return
   const link = element('a', 'Go to your conversations')
-  Object.assign(link, { className: 'button', href: '/' })
+  Object.assign(link, { className: 'button primary', href: '/' })
   const line = document.createElement('p')
   line.append(link)
-  return [line]
+  place.append(line)
 }
 
-function showForm(place: HTMLElement, token: string, opening: Opening | null): void {
-  const welcome = element('p', welcomeSentence(opening))
+/** `opening` null: it is not known. A link that opens nothing may be tried all the same: whoever made it may have changed their mind. */
+function showForm(place: HTMLElement, token: string, opening: Opening | 'link_spent' | null): void {
+  const welcome = element('p', opening === 'link_spent' ? '' : welcomeSentence(opening))
   const form = document.createElement('form')
   const label = element('label', 'Your name')
   const name = document.createElement('input')
@@ -82,6 +80,17 @@ function showForm(place: HTMLElement, token: string, opening: Opening | null): v
     if (!label.isConnected) form.prepend(label)
     name.focus()
   }
+  const refuse = (error: EnterError) => {
+    sentence.textContent = enterSentence(error)
+    if (error === 'name_needed') askForName()
+    if (error !== 'link_spent') return
+    form.prepend(sentence)
+    button.className = 'button'
+    // The words above say that the link is good.
+    if (!welcome.isConnected) return
+    welcome.remove()
+    void offerWayBack(place)
+  }
   form.append(button, sentence)
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
@@ -90,12 +99,11 @@ function showForm(place: HTMLElement, token: string, opening: Opening | null): v
     const answer = await enter(token, label.isConnected ? name.value.trim() : '')
     if (typeof answer === 'object') return location.assign(answer.to)
     button.disabled = false
-    if (answer === 'link_spent') return refuse(place, answer)
-    sentence.textContent = enterSentence(answer)
-    if (answer === 'name_needed') askForName()
+    refuse(answer)
   })
   place.replaceChildren(welcome, form)
-  if (opening ? opening.name === null : document.body.dataset['owner'] !== 'true') askForName()
+  if (opening === 'link_spent') refuse(opening)
+  else if (opening ? opening.name === null : document.body.dataset['owner'] !== 'true') askForName()
   else button.focus()
 }
 
@@ -111,8 +119,7 @@ async function start(): Promise<void> {
   const token = takeToken()
   if (token === '') return explain(place)
   const found = await look(token)
-  if (found === 'link_spent') refuse(place, found)
-  else showForm(place, token, typeof found === 'object' ? found : null)
+  showForm(place, token, typeof found === 'object' || found === 'link_spent' ? found : null)
 }
 
 // A link that is opened while this page is shown changes only the fragment, which loads nothing.

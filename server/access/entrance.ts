@@ -3,6 +3,7 @@ import { createAttempts } from './attempts.ts'
 import { sessionCookie } from './cookies.ts'
 import { enter, type EnterParts } from './enter.ts'
 import type { EnterRefusal } from './entry.ts'
+import { look } from './look.ts'
 import { addressOf, isSameOrigin, type Trust } from './requests.ts'
 import { isShutOut, signOut, whoIs } from './sessions.ts'
 
@@ -29,6 +30,8 @@ export type EntranceParts = EnterParts & {
 
 /** What is spoken at the door, by people of whom nothing is known yet: `peer` is the address that they come from. */
 export type Entrance = {
+  /** `{token}` → what `enter` would do with it: `{kind, name}` or `{error}`. */
+  look(request: Request, peer: string | null): Promise<Response>
   /** `{token, name?}` → `{conversationId?}` and a cookie, or `{error}`. */
   enter(request: Request, peer: string | null): Promise<Response>
   leave(request: Request, peer: string | null): Promise<Response>
@@ -43,17 +46,33 @@ export function createEntrance({ db, members, trust, ended }: EntranceParts): En
     return attempts.take(address) && misses.allows(address) ? null : refusal('too_many')
   }
 
+  /** Who is at the door with what, or why nobody is let near it. */
+  async function comer(request: Request, address: string) {
+    const hindered = hindrance(request, address)
+    if (hindered) return hindered
+    const input = await readInput(request)
+    if (!input) return refusal('bad_request')
+    const session = await whoIs(db, request, trust())
+    const shutOut = session === null && (await isShutOut(db, request, trust()))
+    return { ...input, userAgent: request.headers.get('user-agent') ?? '', session, shutOut }
+  }
+
   return {
+    async look(request, peer) {
+      const address = addressOf(request, peer, trust())
+      const who = await comer(request, address)
+      if (who instanceof Response) return who
+      const opening = await look(db, who)
+      if (!opening) misses.take(address)
+      return opening ? Response.json(opening) : refusal('link_spent')
+    },
+
     async enter(request, peer) {
       const address = addressOf(request, peer, trust())
-      const hindered = hindrance(request, address)
-      if (hindered) return hindered
-      const input = await readInput(request)
-      if (!input) return refusal('bad_request')
-      const session = await whoIs(db, request, trust())
-      const shutOut = session === null && (await isShutOut(db, request, trust()))
-      const userAgent = request.headers.get('user-agent') ?? ''
-      const entry = await enter({ db, members }, { ...input, userAgent, session, shutOut })
+      const who = await comer(request, address)
+      if (who instanceof Response) return who
+      const { session } = who
+      const entry = await enter({ db, members }, who)
       if (entry.kind === 'refused') {
         if (entry.why === 'link_spent') misses.take(address)
         return refusal(entry.why)

@@ -10,8 +10,8 @@ export async function findOwner(db: Queryable): Promise<Person | null> {
 }
 
 /** Throws when there is no such person. */
-export async function findPerson(tx: Transaction, id: string | null): Promise<Person> {
-  const [found] = id === null ? [] : await tx.select().from(person).where(eq(person.id, id))
+export async function findPerson(db: Queryable, id: string | null): Promise<Person> {
+  const [found] = id === null ? [] : await db.select().from(person).where(eq(person.id, id))
   if (!found) throw new Error('a link to a device of nobody')
   return toPerson(found)
 }

@@ -73,7 +73,16 @@ export async function spend(server: TestServer, link: string, name?: string): Pr
 }
 
 export function postEnter(server: TestServer, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(new URL('/auth/enter', server.url), {
+  return postDoor(server, '/auth/enter', body, headers)
+}
+
+/** POST /auth/look, by which the page learns whether a name is needed. */
+export function postLook(server: TestServer, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return postDoor(server, '/auth/look', body, headers)
+}
+
+function postDoor(server: TestServer, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+  return fetch(new URL(path, server.url), {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: new URL(server.url).origin, ...headers },
     body: JSON.stringify(body),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Failure, PersonMessage, Reply } from '#contract'
 import { announcement } from '../../web/lib/announcement.ts'
-import { type EnterError, enterSentence } from '../../web/lib/enter-sentences.ts'
+import { type EnterError, enterSentence, welcomeSentence } from '../../web/lib/enter-sentences.ts'
 import { colourOf, initials } from '../../web/lib/person-look.ts'
 import { failureSentence, type Refusal, refusalSentence, retryDelay } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
@@ -35,6 +35,7 @@ const REFUSALS: { [Code in Refusal['code']]: Extract<Refusal, { code: Code }> } 
 const ENTER_ERRORS: Record<EnterError, true> = {
   link_spent: true,
   name_needed: true,
+  room_full: true,
   too_many: true,
   foreign_origin: true,
   bad_request: true,
@@ -83,8 +84,13 @@ describe('sentences', () => {
   })
 
   test('every error of the entrance has its own', () => {
-    expectSentences(['link_spent', 'name_needed', 'too_many', 'foreign_origin', 'bad_request', 'unreachable'].flatMap(toEnterSentence))
-    expect(Object.keys(ENTER_ERRORS)).toHaveLength(6)
+    expectSentences(Object.keys(ENTER_ERRORS).flatMap(toEnterSentence))
+  })
+
+  test('every link that opens something is welcomed, by name where there is one', () => {
+    const kinds = ['claim', 'device', 'invite'] as const
+    for (const kind of kinds) expect(welcomeSentence({ kind, name: 'Mara' })).toContain('Mara')
+    expectSentences([...kinds.map((kind) => welcomeSentence({ kind, name: kind === 'device' ? 'Mara' : null })), welcomeSentence(null)])
   })
 
   test('what the provider or the setting is called is named', () => {

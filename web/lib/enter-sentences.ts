@@ -9,7 +9,7 @@ export function welcomeSentence(opening: Opening | null): string {
   return name === null ? 'Nobody owns this Confab yet: it will be yours.' : `Welcome back, ${name}.`
 }
 
-export type EnterError = 'link_spent' | 'name_needed' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
+export type EnterError = 'link_spent' | 'name_needed' | 'room_full' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
 
 /** Why a link did not open the door. */
 export function enterSentence(error: EnterError): string {
@@ -18,6 +18,8 @@ export function enterSentence(error: EnterError): string {
       return 'This link has been used or has expired. Ask for a new one.'
     case 'name_needed':
       return 'Tell the others what to call you, then enter.'
+    case 'room_full':
+      return 'This room is full: somebody has to leave before you can come in.'
     case 'too_many':
       return 'Too many attempts. Wait a minute, then try again.'
     case 'foreign_origin':
