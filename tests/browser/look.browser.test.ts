@@ -274,8 +274,8 @@ test('on a phone everything that is touched is 44 pixels wide and high, and noth
     await settled(page)
     const small = await page.evaluate((least) => {
       const half = least / 2 - 1
-      // A drawer or a menu that is open may cover a part of what is behind it, which is for nobody's finger then.
-      const open = [...document.querySelectorAll(':popover-open')]
+      // A drawer or a menu may cover a part of what is behind it, which is for nobody's finger while it is open.
+      const open = [...document.querySelectorAll(':popover-open')].filter((popover) => !popover.querySelector(':popover-open'))
       return [...document.querySelectorAll<HTMLElement>('button, a, input, textarea, [role="menuitem"]')].flatMap((target) => {
         const box = target.getBoundingClientRect()
         const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
