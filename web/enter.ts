@@ -46,17 +46,20 @@ function explain(place: HTMLElement): void {
   const how = element('p', 'This is a private room for people and Gemini. To come in you need a link.')
   const command = document.createElement('p')
   command.append('Whoever runs this server gets one with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
-  place.replaceChildren(how, command, ...wayBack())
+  place.replaceChildren(how, command)
+  void offerWayBack(place)
 }
 
-/** For whoever is in already, as far as this browser knows. */
-function wayBack(): HTMLElement[] {
-  if (pageFacts().personId === '') return []
+/** For whoever is signed in already; without a session the server would lead them back here. */
+async function offerWayBack(place: HTMLElement): Promise<void> {
+  if (pageFacts().personId === '') return
+  const room = await fetch('/', { redirect: 'manual' }).catch(() => null)
+  if (!room?.ok) return
   const link = element('a', 'Go to your conversations')
-  Object.assign(link, { className: 'button', href: '/' })
+  Object.assign(link, { className: 'button primary', href: '/' })
   const line = document.createElement('p')
   line.append(link)
-  return [line]
+  place.append(line)
 }
 
 /** `opening` null: it is not known. A link that opens nothing may be tried all the same: whoever made it may have changed their mind. */
@@ -81,11 +84,12 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
     sentence.textContent = enterSentence(error)
     if (error === 'name_needed') askForName()
     if (error !== 'link_spent') return
-    // The words above say that the link is good.
-    welcome.remove()
     form.prepend(sentence)
     button.className = 'button'
-    if (form.nextSibling === null) place.append(...wayBack())
+    // The words above say that the link is good.
+    if (!welcome.isConnected) return
+    welcome.remove()
+    void offerWayBack(place)
   }
   form.append(button, sentence)
   form.addEventListener('submit', async (event) => {

@@ -169,6 +169,10 @@ describe('an invitation', () => {
     await question.getByRole('button', { name: 'Revoke' }).click()
     await row(owner, 'Leaked').waitFor({ state: 'detached' })
     await stranger.getByRole('heading', { name: 'This conversation is not here' }).waitFor()
+    await stranger.goto(`${server.url}/enter#${token}`)
+    await stranger.getByRole('alert').getByText('This link has been used or has expired.').waitFor()
+    await stranger.getByRole('link', { name: 'Go to your conversations' }).click()
+    await online(stranger)
     await inside.close()
     await invite.getByRole('button', { name: 'Close' }).click()
 
@@ -177,6 +181,7 @@ describe('an invitation', () => {
     await page.goto(`${server.url}/enter#${token}`)
     await page.getByRole('alert').getByText('This link has been used or has expired.').waitFor()
     expect(await page.getByRole('textbox').count()).toBe(0)
+    expect(await page.getByRole('link').count()).toBe(0)
     await context.close()
   }, 60_000)
 
