@@ -1,5 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Usage } from '#contract'
 import type { Outcome } from '../database/replies.ts'
 
 /*
@@ -9,8 +10,8 @@ import type { Outcome } from '../database/replies.ts'
  *
  * Only a model that has refused before its first word may be asked again: while that is waited for, the claim is given up.
  *
- * Lines are JSON: a header, one string for each chunk, `{"asked":…}` where the claim is given up or taken again, and at the end how the reply
- * ended. A torn last line is left out.
+ * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far, `{"asked":…}` where the claim is given up or
+ * taken again, and at the end how the reply ended. A torn last line is left out.
  */
 export type Header = {
   readonly id: string
@@ -23,8 +24,12 @@ export type Ending = Omit<Outcome, 'text'>
 
 type Claim = { readonly asked: boolean }
 
+/** What the provider has reported so far, and who it says answers. */
+export type Used = { readonly usage: Usage; readonly model: string | null }
+
 export interface Journal {
   append(text: string): void
+  used(used: Used): void
   /** False from a refusal of the model until it is asked again: should the server end in between, the next one may ask. */
   asked: boolean
   end(ending: Ending): void
@@ -33,7 +38,13 @@ export interface Journal {
 }
 
 /** What a server that ended found no time to write to the database. */
-export type LeftBehind = Header & { readonly text: string; readonly asked: boolean; readonly ending: Ending | null; remove(): void }
+export type LeftBehind = Header & {
+  readonly text: string
+  readonly asked: boolean
+  readonly used: Used | null
+  readonly ending: Ending | null
+  remove(): void
+}
 
 export interface Journals {
   /** Throws when the reply has a journal already, or when the disk refuses. */
@@ -51,7 +62,7 @@ export function openJournals(directory: string): Journals {
       const file = openSync(path, 'ax', 0o600)
       let size = 0
       let asked = true
-      const line = (value: string | Header | Claim | Ending) => {
+      const line = (value: string | Header | Claim | { used: Used } | Ending) => {
         size = writeAll(file, size, JSON.stringify(value) + '\n')
       }
       const forget = () => {
@@ -67,6 +78,7 @@ export function openJournals(directory: string): Journals {
       }
       return {
         append: (text) => line(text),
+        used: (used) => line({ used }),
         get asked() {
           return asked
         },
@@ -110,14 +122,16 @@ function read(path: string): LeftBehind | null {
   }
   let text = ''
   let asked = true
+  let used: Used | null = null
   let ending: Ending | null = null
   for (const line of rest) {
-    const value = parse<string | Claim | Ending>(line)
+    const value = parse<string | Claim | { used: Used } | Ending>(line)
     if (typeof value === 'string') text += value
     else if (value && 'asked' in value) asked = value.asked
+    else if (value && 'used' in value) used = value.used
     else if (value) ending = value
   }
-  return { ...header, text, asked, ending, remove }
+  return { ...header, text, asked, used, ending, remove }
 }
 
 // Only this file's own lines are parsed with it.

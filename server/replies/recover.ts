@@ -5,7 +5,7 @@ import type { Db } from '../database/open.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import { NOTHING_SAID } from './ending.ts'
-import type { LeftBehind } from './journal.ts'
+import type { LeftBehind, Used } from './journal.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
 
@@ -28,7 +28,7 @@ export async function recover(parts: ReplyParts): Promise<Asked[]> {
   const waiting: Asked[] = []
   for (const reply of await openReplies(parts.db)) {
     if (reply.state === 'queued') waiting.push(reply)
-    else await interrupt(parts, reply, null)
+    else await interrupt(parts, reply, null, null)
   }
   return waiting
 }
@@ -52,13 +52,13 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
   }
   const text = left.kept === null ? null : found.row.text.slice(0, left.kept) + left.text
   if (left.ending !== null) await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
-  else if (left.asked) await interrupt(parts, left, text)
+  else if (left.asked) await interrupt(parts, left, text, left.used)
   else await putBack(parts.db, left)
   left.remove()
   parts.log.info('reply.restored', { reply: left.id, units: left.text.length, asked: left.asked })
 }
 
-async function interrupt(parts: ReplyParts, reply: Ref, text: string | null): Promise<void> {
-  const outcome: Outcome = { ...NOTHING_SAID, state: 'interrupted', text, failure: { code: 'restarted' } }
+async function interrupt(parts: ReplyParts, reply: Ref, text: string | null, used: Used | null): Promise<void> {
+  const outcome: Outcome = { ...NOTHING_SAID, ...used, state: 'interrupted', text, failure: { code: 'restarted' } }
   await finish(parts.db, reply, outcome, parts.model.speaker)
 }

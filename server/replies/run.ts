@@ -19,7 +19,7 @@ const REPLY_UNITS = 300_000
 export async function followAnswer(options: {
   model: Pick<Model, 'stream'>
   request: ModelRequest
-  journal: Pick<Journal, 'append'>
+  journal: Pick<Journal, 'append' | 'used'>
   /** Length of the text that was there before. */
   kept: number
   show: (text: string) => void
@@ -70,6 +70,7 @@ export async function followAnswer(options: {
         case 'usage':
           usage = value.usage
           answeredBy = value.model
+          journal.used({ usage, model: answeredBy })
           break
         case 'finish':
           put(pieces.rest())

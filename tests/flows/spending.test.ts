@@ -226,14 +226,18 @@ test('so many replies at once over all rooms; somebody with one question does no
   expect(order.indexOf('Bob')).toBe(3)
 }, 30_000)
 
-test('what waits for a place asks after a restart, once', async () => {
+test('what waits for a place asks after a kill -9, once, and what was said before it is paid for', async () => {
   const rooms = await Promise.all(Array.from({ length: 3 }, room))
   const mark = newId()
   const replies: { replyId: string }[] = []
   for (const [index, id] of rooms.entries()) replies.push(await ask(ada, id, `[[hand]] ${mark} ${index}`))
-  await emulator.next({ prompt: mark })
-  await emulator.next({ prompt: mark })
+  const before = [await emulator.next({ prompt: mark }), await emulator.next({ prompt: mark })]
   expect(asked(mark)).toHaveLength(AT_ONCE)
+  // What the two that were running have said by now, they have cost.
+  for (const [index, running] of before.entries()) {
+    await running.write(`said by ${index} `)
+    await ada.hearText(replies[index]?.replyId ?? '', (text) => text !== '')
+  }
   await server.restart()
   const answer = await emulator.next({ prompt: mark })
   await answer.write('after all')
@@ -245,6 +249,10 @@ test('what waits for a place asks after a restart, once', async () => {
   await eventually(async () => (await rowOf(rooms[2] ?? '', replies[2]?.replyId ?? '')).state === 'complete')
   expect((await rowOf(rooms[0] ?? '', replies[0]?.replyId ?? '')).state).toBe('interrupted')
   expect(asked(mark)).toHaveLength(3)
+  const { rows } = await ada.rpc.usage.report({ days: 1 })
+  for (const [index, { request }] of before.entries()) {
+    expect(rows.find(({ conversation }) => conversation.id === rooms[index])).toMatchObject({ calls: 1, ...request.usage })
+  }
 }, 30_000)
 
 test('guests ask where they may, and write notes everywhere', async () => {

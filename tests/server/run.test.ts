@@ -14,7 +14,11 @@ function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): 
 async function follow(model: Model, options: { kept?: number; stop?: AbortController; journal?: Pick<Journal, 'append'> } = {}) {
   const seen: string[] = []
   const bugs: unknown[] = []
-  const journal: Pick<Journal, 'append'> = options.journal ?? { append: (text) => seen.push(`journal ${text}`) }
+  const journal: Pick<Journal, 'append' | 'used'> = {
+    append: (text) => seen.push(`journal ${text}`),
+    used: ({ usage: { total } }) => seen.push(`used ${total}`),
+    ...options.journal,
+  }
   const ending = await followAnswer({
     model,
     request: { model: 'm', instructions: '', turns: [], kept: '' },
@@ -37,7 +41,7 @@ test('every piece is in the journal before anybody sees it', async () => {
       yield { type: 'finish', truncated: false }
     }),
   )
-  expect(seen).toEqual(['journal one ', 'show one ', 'journal two', 'show two'])
+  expect(seen).toEqual(['journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
   expect(ending).toEqual({ state: 'complete', failure: null, truncated: false, stoppedBy: null, usage, model: 'gemini-x' })
 })
 

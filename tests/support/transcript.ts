@@ -9,7 +9,7 @@ export type TranscriptRow = {
   readonly id: string
   readonly parentId: string | null
   readonly kind: string
-  /** Of a person's message; null for a reply. */
+  /** Who wrote it, or asked for the reply. */
   readonly authorId: string | null
   readonly text: string
   readonly position: number
@@ -31,7 +31,7 @@ export function transcriptHash(rows: readonly TranscriptRow[]): string {
 export function transcriptOf(messages: Iterable<Message>): TranscriptRow[] {
   return Array.from(messages, (row) => ({
     ...row,
-    authorId: row.kind === 'reply' ? null : row.author.id,
+    authorId: (row.kind === 'reply' ? row.askedBy?.id : row.author.id) ?? null,
     state: row.kind === 'reply' ? row.state : null,
   }))
 }
