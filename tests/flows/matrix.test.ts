@@ -264,7 +264,7 @@ async function ask(actor: Actor, path: string, input: unknown): Promise<Answer> 
   } catch (error) {
     if (!(error instanceof ORPCError)) throw error
     const { code, status, data, message }: { code: string; status: number; data: Record<string, unknown>; message: string } = error
-    return { outcome: `${code} ${data?.['reason'] ?? data?.['what'] ?? ''}`, body: JSON.stringify([status, data, message]) }
+    return { outcome: [code, data?.['reason'] ?? data?.['what']].join(' '), body: JSON.stringify([status, data, message]) }
   }
 }
 

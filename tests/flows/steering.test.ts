@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type Conversation, type Message, newId } from '#contract'
+import { calmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
@@ -143,7 +144,7 @@ test('whoever takes a prompt back while its turn comes either has it back, or it
     const first = await ask(ada, id, '[[chunks=1]]')
     const second = await ask(ada, id, `[[chunks=1]] ${mark}`)
     // From before the end of the first answer to after it: as many calls as take that long.
-    for (let call = 0; call < round % 20; call++) await bob.rpc.session.me({})
+    for (let call = 0; call < round % 20; call++) await calmly(() => bob.rpc.session.me({}))
     const taken = await ada.rpc.message.withdraw({ id: second.id }).then(
       () => true,
       (error: unknown) => {
