@@ -62,7 +62,10 @@ class Engine {
     }
     this.#status = new Status(store.connection, clock, options.hasNetwork ?? (() => true))
     this.#replies = new Replies(this.#parts)
-    this.#rooms = new Rooms(this.#parts, this.#replies, () => this.#joined())
+    this.#rooms = new Rooms(this.#parts, this.#replies, () => {
+      this.#frames.release()
+      this.#presence.seen()
+    })
     this.#frames = new Frames(this.#parts, this.#rooms, this.#replies)
     this.#history = new History(this.#parts)
     this.#presence = new Presence(this.#parts, this.#rooms, options)
@@ -167,11 +170,6 @@ class Engine {
     this.#presence.online()
     this.#history.online()
     this.#background?.online()
-  }
-
-  #joined(): void {
-    this.#frames.release()
-    this.#presence.seen()
   }
 
   #written(changes: readonly Change[], cursors: ReadonlyMap<string, number>): void {
