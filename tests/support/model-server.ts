@@ -30,6 +30,8 @@ type Context = { connection: Connection }
 /** The wire of the product in memory, for one person: the real contract and the real oRPC, over lines that a test cuts. */
 export class ModelServer {
   readonly person: Person = { id: newId(), name: 'Ada', kind: 'owner' }
+  /** Of a list since a cursor: rooms that were taken from the person; null: every list is a whole one. */
+  gone: string[] | null = null
   readonly rooms = new Map<string, ModelRoom>()
   /** Every call that was carried out or refused, as `procedure id`. */
   readonly calls: string[] = []
@@ -105,9 +107,9 @@ export class ModelServer {
         list: os.conversation.list.handler(() => ({
           conversations: [...this.rooms.values()].map(({ row }) => row),
           memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
-          gone: [],
+          gone: this.gone ?? [],
           cursor: '1',
-          complete: true,
+          complete: this.gone === null,
           more: false,
         })),
         create: os.conversation.create.handler(({ input }) => {

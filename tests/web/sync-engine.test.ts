@@ -36,6 +36,23 @@ function running(server: ModelServer, id: string): string {
   return replyId
 }
 
+describe('the list', () => {
+  test('takes away rooms of which the person was removed while this browser was not there', async () => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    const { id: kept } = server.open().row
+    const one = tab(server, null)
+    one.line.connect()
+    await eventually(async () => (await conversationsOf(one)).length === 2)
+    one.line.cut()
+    server.rooms.delete(id)
+    server.gone = [id]
+    one.line.connect()
+    await eventually(async () => (await conversationsOf(one)).length === 1)
+    expect((await conversationsOf(one)).map((row) => row.id)).toEqual([kept])
+  })
+})
+
 describe('joining', () => {
   test('brings the newest page, then what changes', async () => {
     const server = new ModelServer()
