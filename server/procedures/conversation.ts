@@ -3,7 +3,7 @@ import { create, type Fields, reach, remove, toConversation, update } from '../d
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
 import { type Joining, joinRoom, leaveRoom } from '../rooms/sockets.ts'
-import { os, type Parts } from './router.ts'
+import { isMember, os, type Parts } from './router.ts'
 
 export function conversationProcedures({ db, changes, presence, replies }: Parts) {
   const { conversation } = os
@@ -22,6 +22,7 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
 
     update: conversation.update.handler(async ({ input: { id, ...fields }, context, errors }) => {
       const { person } = context.socket.data
+      if (!(await isMember(db, context.socket, id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       const result = await changes.change(id, async () => ({ change: null, ...(await update(db, person.id, id, clean(fields))) }))
       switch (result.kind) {
         case 'done':

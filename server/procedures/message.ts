@@ -2,12 +2,13 @@ import { LIMITS, storable } from '#contract'
 import { send } from '../database/sending.ts'
 import { reorder, roomOfPrompt, withdraw } from '../database/steering.ts'
 import { steer } from '../replies/steer.ts'
-import { os, type Parts } from './router.ts'
+import { isMember, os, type Parts } from './router.ts'
 
 export function messageProcedures({ db, changes, model, presence, replies }: Parts) {
   return {
     send: os.message.send.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
+      if (!(await isMember(db, context.socket, input.conversationId))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       const result = await changes.change(input.conversationId, async () => ({
         change: null,
         ...(await send(db, person, { ...input, text: storable(input.text) })),
@@ -57,6 +58,7 @@ export function messageProcedures({ db, changes, model, presence, replies }: Par
 
     reorder: os.message.reorder.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
+      if (!(await isMember(db, context.socket, input.conversationId))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       const result = await changes.change(input.conversationId, () =>
         steer(
           replies,

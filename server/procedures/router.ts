@@ -1,5 +1,6 @@
 import { implement, ORPCError } from '@orpc/server'
 import { contract } from '#contract/procedures'
+import { reach } from '../database/conversations.ts'
 import { inTime } from '../database/in-time.ts'
 import type { Database, Db } from '../database/open.ts'
 import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
@@ -49,3 +50,11 @@ export const os = implement(contract)
       throw error
     }
   })
+
+/**
+ * Whether a room may be waited for at all: a change stands in line behind the others of its room, and nobody who is not in it may make that line longer.
+ * What they may do there is looked at again when it is their turn.
+ */
+export async function isMember(db: Db, socket: Socket, conversationId: string): Promise<boolean> {
+  return socket.data.rooms.has(conversationId) || (await reach(db, conversationId, socket.data.person.id)) !== null
+}

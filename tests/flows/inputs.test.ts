@@ -19,7 +19,15 @@ const INPUTS = 10_000
 /** So many are made for one that is surely wrong. */
 const MADE = 1.3
 /** What names two things of one's own that belong together, or one of a kind that is made in no other way here. */
-const SELDOM = ['/message/withdraw', '/message/reorder', '/member/update', '/link/revoke', '/admin/updatePerson']
+const SELDOM = [
+  '/message/withdraw',
+  '/message/reorder',
+  '/member/update',
+  '/link/revoke',
+  '/admin/updatePerson',
+  '/reply/stop',
+  '/reply/resume',
+]
 /** Below the number of calls that may be unanswered at once, and below what a socket may send at once. */
 const AT_ONCE = 25
 const PER_SOCKET = 250
