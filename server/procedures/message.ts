@@ -58,7 +58,7 @@ export function messageProcedures({ db, changes, model, presence, replies }: Par
 
     reorder: os.message.reorder.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
-      if (!(await isMember(db, context.socket, input.conversationId))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      if (!(await isMember(db, context.socket, input.conversationId))) throw errors.NOT_FOUND({ data: { what: 'message' } })
       const result = await changes.change(input.conversationId, () =>
         steer(
           replies,

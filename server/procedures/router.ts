@@ -10,7 +10,7 @@ import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
 import type { Presence } from '../rooms/presence.ts'
 import type { Readers } from '../rooms/readers.ts'
-import type { CallContext, Sockets } from '../rooms/sockets.ts'
+import type { CallContext, Socket, Sockets } from '../rooms/sockets.ts'
 
 /** What the procedures work with. */
 export type Parts = {
