@@ -36,8 +36,8 @@ export interface Journal {
 export type LeftBehind = Header & { readonly text: string; readonly asked: boolean; readonly ending: Ending | null; remove(): void }
 
 export interface Journals {
-  /** Throws when the reply has a journal already, or when the disk refuses. */
-  create(header: Header): Journal
+  /** Throws when the reply has a journal already, or when the disk refuses; then there is none. Without `asked` the model has only refused so far. */
+  create(header: Header, asked?: boolean): Journal
   left(): LeftBehind[]
 }
 
@@ -46,11 +46,11 @@ const SUFFIX = '.journal'
 export function openJournals(directory: string): Journals {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   return {
-    create(header) {
+    create(header, claimed = true) {
       const path = join(directory, header.id + SUFFIX)
       const file = openSync(path, 'ax', 0o600)
       let size = 0
-      let asked = true
+      let asked = claimed
       const line = (value: string | Header | Claim | Ending) => {
         size = writeAll(file, size, JSON.stringify(value) + '\n')
       }
@@ -60,6 +60,7 @@ export function openJournals(directory: string): Journals {
       }
       try {
         line(header)
+        if (!asked) line({ asked })
       } catch (error) {
         // A claim that is half made would keep the reply from ever being asked for again.
         forget()
