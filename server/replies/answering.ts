@@ -36,8 +36,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
   run.text = request.kept
   let journal: Journal
   try {
-    journal = journals.create({ id: run.id, conversationId: run.conversationId, kept: request.kept.length })
-    if (retryAt) journal.asked = false
+    journal = journals.create({ id: run.id, conversationId: run.conversationId, kept: request.kept.length }, retryAt === null)
   } catch (error) {
     return unasked(parts, run, closing, error)
   }

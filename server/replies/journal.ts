@@ -47,8 +47,8 @@ export type LeftBehind = Header & {
 }
 
 export interface Journals {
-  /** Throws when the reply has a journal already, or when the disk refuses. */
-  create(header: Header): Journal
+  /** Throws when the reply has a journal already, or when the disk refuses; then there is none. Without `asked` the model has only refused so far. */
+  create(header: Header, asked?: boolean): Journal
   left(): LeftBehind[]
 }
 
@@ -57,11 +57,11 @@ const SUFFIX = '.journal'
 export function openJournals(directory: string): Journals {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   return {
-    create(header) {
+    create(header, claimed = true) {
       const path = join(directory, header.id + SUFFIX)
       const file = openSync(path, 'ax', 0o600)
       let size = 0
-      let asked = true
+      let asked = claimed
       const line = (value: string | Header | Claim | { used: Used } | Ending) => {
         size = writeAll(file, size, JSON.stringify(value) + '\n')
       }
@@ -71,6 +71,7 @@ export function openJournals(directory: string): Journals {
       }
       try {
         line(header)
+        if (!asked) line({ asked })
       } catch (error) {
         // A claim that is half made would keep the reply from ever being asked for again.
         forget()

@@ -88,7 +88,7 @@ export class Checks {
     const { memory, journals } = this.#world.disk
     const row = memory.messages.get(id)?.text ?? ''
     const journal = journals.get(id)
-    const whole = journal ? row.slice(0, journal.kept) + journal.text : ''
+    const whole = journal && journal.kept !== null ? row.slice(0, journal.kept) + journal.text : ''
     return whole.length > row.length ? whole : row
   }
 

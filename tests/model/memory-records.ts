@@ -304,6 +304,7 @@ export const send: typeof sending.send = (db, by, input) =>
     const { row } = room
     const asks = input.kind === 'prompt' && (row.answer === 'always' || /@gemini\b/i.test(input.text))
     const open = memory.rowsOf(row.id).filter(({ state }) => state !== null && isOpen(state)).length
+    if (asks && input.id === input.replyId) return { kind: 'taken' }
     if (asks && open >= LIMITS.queuedReplies) return { kind: 'busy' }
     const createdAt = new Date()
     const shared = { ...BLANK, conversationId: row.id, createdAt }
@@ -344,8 +345,8 @@ export const findQueued: typeof replies.findQueued = (db, id) =>
     const room = row && memory.rooms.get(row.conversationId)
     if (!row || !room || row.state !== 'queued') return null
     const { model, instructions, deletedAt } = room.row
-    const { conversationId, parentId, text } = row
-    return { id, conversationId, parentId, text, model, instructions, deletedAt }
+    const { conversationId, parentId, text, retryAt } = row
+    return { id, conversationId, parentId, text, model, instructions, retryAt, deletedAt }
   })
 
 export const begin: typeof replies.begin = (db, { id, conversationId }) =>
@@ -364,6 +365,20 @@ export const defer: typeof replies.defer = (db, { id, conversationId }, wait) =>
     if (!room || !row?.state || !isOpen(row.state)) return null
     const revision = room.row.revision + 1
     return changeReply(memory, room, { ...row, ...wait, revision }, { revision })
+  })
+
+export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    const row = memory.messages.get(id)
+    if (!room || row?.state !== 'streaming') return
+    const revision = room.row.revision + 1
+    changeReply(
+      memory,
+      room,
+      { ...row, state: 'queued', revision },
+      { revision, runningId: room.row.runningId === id ? null : room.row.runningId },
+    )
   })
 
 export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker) =>

@@ -4,7 +4,8 @@ import type { Patch } from './loader.ts'
 export type Mutant = { readonly name: string; readonly patches: readonly Patch[] }
 
 const REPLIES = 'web/sync/replies.ts'
-const OUTBOX = 'web/sync/outbox.ts'
+const LANE = 'web/sync/lane.ts'
+const PULSE = 'web/sync/pulse.ts'
 const LIVE_TEXTS = 'web/store/live-texts.ts'
 const ROWS = 'web/store/rows.ts'
 const MERGE = 'web/store/merge.ts'
@@ -12,6 +13,7 @@ const FRAMES = 'web/sync/frames.ts'
 const CHANGES = 'server/rooms/changes.ts'
 const RECOVER = 'server/replies/recover.ts'
 const ANSWERING = 'server/replies/answering.ts'
+const ENDING = 'server/replies/ending.ts'
 const CONVERSATION = 'server/procedures/conversation.ts'
 /** What a transaction does to the database is below what these schedules reach, so its bugs are planted into the records that stand in for it. */
 const RECORDS = 'tests/model/memory-records.ts'
@@ -61,7 +63,12 @@ export const MUTANTS: readonly Mutant[] = [
     'journal.append(text)\n    units += text.length\n    show(text)',
     'show(text)\n    units += text.length\n    journal.append(text)',
   ),
-  mutant('removes the journal before the last write', ANSWERING, 'await began\n', 'await began\n  journal.remove()\n'),
+  mutant(
+    'removes the journal before the last write',
+    ENDING,
+    'await write(parts, run, { ...ending, text: run.text }, closing)\n  journal.remove()',
+    'journal.remove()\n  await write(parts, run, { ...ending, text: run.text }, closing)',
+  ),
   mutant('asks for the whole answer when it should go on', 'server/replies/prompt.ts', 'kept: options.kept,', "kept: '',"),
   mutant(
     'starts a reply while another one of the room runs',
@@ -80,10 +87,18 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'leaves a reply as it was that was being written',
     RECOVER,
-    'if (left.ending === null) await interrupt(parts, left, text)\n  else await',
-    'if (left.ending !== null) await',
+    'else if (left.asked) await interrupt(parts, left, text)',
+    'else if (left.asked) void text',
   ),
+  mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),
   mutant('interrupts a reply without its text when the start is disturbed', RECOVER, 'if (isUnavailable(error)) throw error', ''),
+
+  mutant(
+    'leaves a journal behind that was half made',
+    ANSWERING,
+    'kept: request.kept.length }, retryAt === null)',
+    'kept: request.kept.length })\n    if (retryAt) journal.asked = false',
+  ),
 
   // Joining.
   {
@@ -137,6 +152,12 @@ export const MUTANTS: readonly Mutant[] = [
     FRAMES,
     'if (this.#gaps.has(conversationId)) return\n',
     'if (this.#gaps.has(conversationId) || cursor > 0) return\n',
+  ),
+  mutant(
+    'asks once for what is missing',
+    'web/sync/rooms.ts',
+    "if (this.state(conversationId) === 'joined') this.rejoin(conversationId)",
+    '',
   ),
   mutant('moves a cursor over a gap', MERGE, 'while (seen.has(reached + 1)) reached++', 'reached = Math.max(reached, ...seen)'),
   mutant(
@@ -196,19 +217,19 @@ export const MUTANTS: readonly Mutant[] = [
   // The outbox.
   mutant(
     'takes a call out of the outbox before it is answered',
-    OUTBOX,
-    'await this.#answered(entry, await send(this.#parts.rpc, entry))',
-    "await this.#parts.writer.write({ kind: 'answered', seq: entry.seq })\n        await this.#answered(entry, await send(this.#parts.rpc, entry))",
+    LANE,
+    'await this.#answered(entry, await send(rpc, entry))',
+    "await this.#parts.writer.write({ kind: 'answered', seq: entry.seq })\n        await this.#answered(entry, await send(rpc, entry))",
   ),
   mutant(
     'sends what was written last first',
-    OUTBOX,
-    "const rows = await this.#parts.store.db.outbox.where('state').equals('waiting').sortBy('seq')",
-    "const rows = (await this.#parts.store.db.outbox.where('state').equals('waiting').sortBy('seq')).reverse()",
+    LANE,
+    'const waiting = await waitingCalls(store.db, this.#options.takes)',
+    'const waiting = (await waitingCalls(store.db, this.#options.takes)).reverse()',
   ),
   mutant(
     'gives a message another id each time',
-    OUTBOX,
+    LANE,
     'client.message.send(wanted.input, options)',
     'client.message.send({ ...wanted.input, id: wanted.input.id.slice(0, 30) + Math.random().toFixed(6).slice(2) }, options)',
   ),
@@ -218,10 +239,10 @@ export const MUTANTS: readonly Mutant[] = [
     "if (error instanceof ConnectionLost) return { kind: 'later', leastMs: 0 }",
     "if (error instanceof ConnectionLost) return { kind: 'never', failure: { code: 'internal' } }",
   ),
-  mutant('does not send on after a new connection', OUTBOX, '    this.#paused.clear()\n    this.#wake()\n', '    this.#paused.clear()\n'),
+  mutant('does not send on after a new connection', LANE, '    this.#paused.clear()\n    this.#wake()\n', '    this.#paused.clear()\n'),
 
   // The connection.
-  mutant('does not notice a silent connection', 'web/sync/socket.ts', 'if (this.#heardAt < askedAt) this.#rebuild()', ''),
+  mutant('does not notice a silent connection', PULSE, 'if (this.#heardAt < askedAt) this.#ends.onDead()', ''),
   mutant(
     'lets a silent connection take its time when the reader is back',
     'web/sync/socket.ts',
@@ -230,7 +251,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     'takes one sign of life for two',
-    'web/sync/socket.ts',
+    PULSE,
     'if (unanswered && askedAt + deadMs >= this.#deadAt) return',
     'if (askedAt + deadMs >= this.#deadAt) return',
   ),

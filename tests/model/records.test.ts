@@ -187,6 +187,10 @@ describe('the records in memory are those of the database', () => {
     say(members(await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })))
     const second = prompt(id, 'a second one')
     say(members(await records.send(db, ada, second)))
+    // A prompt that names its reply by its own id, and a note, which has none.
+    const own = prompt(id, 'itself')
+    say(members(await records.send(db, ada, { ...own, replyId: own.id })))
+    say(members(await records.send(db, ada, { ...own, replyId: own.id, kind: 'note' })))
     // An id that is known, beside the reply of another prompt.
     say(await records.send(db, ada, { ...first, replyId: second.replyId }))
     say(await records.send(db, eve, prompt(id)))
@@ -215,6 +219,13 @@ describe('the records in memory are those of the database', () => {
     say(told(await records.begin(db, ref)))
     say(await records.findQueued(db, ref.id))
     say(told(await records.defer(db, ref, { failure: { code: 'rate_limited', retryAfterMs: 5 }, retryAt: new Date() })))
+    for (let times = 0; times < 2; times++) {
+      await records.putBack(db, ref)
+      say((await records.byIds(db, [ref.id])).map(({ message }) => message))
+      say(await records.findQueued(db, ref.id))
+      say((await records.current(db, id))?.conversation)
+    }
+    say(told(await records.begin(db, ref)))
     say(told(await records.finish(db, ref, { ...ended, usage: { prompt: 1, output: 2, thoughts: 0, total: 3 } }, 'Model')))
     say(told(await records.finish(db, ref, ended, 'Model')))
     say(told(await records.defer(db, ref, { failure: { code: 'internal' }, retryAt: new Date() })))
@@ -292,12 +303,12 @@ describe('the records in memory are those of the database', () => {
     for (const units of [2, 3, 4, 8]) say(await records.path(db, next.id, { steps: 9, units }))
   })
 
-  alike('a long list of rooms, page by page', async (place, say) => {
+  alike('a list of rooms with long texts, page by page', async (place, say) => {
     const { records, db } = place
     const ada = await place.person('member', 'Ada')
-    const ids = Array.from({ length: LIMITS.listRows + 3 }, () => newId())
+    const ids = Array.from({ length: 60 }, () => newId())
     const instructions = 'x'.repeat(LIMITS.instructionsLength)
-    for (const [index, one] of ids.entries()) await records.create(db, ada, one, index < 60 ? { instructions } : {})
+    for (const [index, one] of ids.entries()) await records.create(db, ada, one, index % 2 === 0 ? { instructions } : {})
     let since: string | null = null
     for (;;) {
       const answer: listing.Listing = await records.list(db, ada.id, since)

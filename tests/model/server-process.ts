@@ -11,12 +11,15 @@ import { type Connection as SocketData, Sockets } from '../../server/rooms/socke
 import { type Memory, memoryDb } from './memory-records.ts'
 import type { ScriptedModel } from './model-answers.ts'
 import type { Connection, Link, Listener, ServerEnd } from './network.ts'
-import { after, between } from './realm.ts'
+import { after, between, chance } from './realm.ts'
+
+/** What is in a journal's file. */
+type JournalFile = Header & { text: string; asked: boolean; ending: Ending | null }
 
 /** What outlives a server: its database and its data directory. `database` is how the way to it is. */
 export class Disk {
   readonly memory: Memory
-  readonly journals = new Map<string, Header & { text: string; ending: Ending | null }>()
+  readonly journals = new Map<string, JournalFile>()
   database: 'well' | 'away' | 'stalled' = 'well'
   /** Of the next transactions, how many lose their connection, before or after the commit. */
   readonly breaks: ('before' | 'after')[] = []
@@ -93,7 +96,7 @@ export class ServerProcess implements Listener {
 
   accept(link: Link): SocketData | null {
     if (!this.serving || this.#disk.database !== 'well') return null
-    return { sessionId: link.name, person: personOf(link), wire: WIRE, rooms: new Set() }
+    return { sessionId: link.name, person: personOf(link), wire: WIRE, rooms: new Map() }
   }
 
   effect(): boolean {
@@ -155,7 +158,7 @@ export class ServerProcess implements Listener {
 
   #journals(): Journals {
     const { journals } = this.#disk
-    const write = (id: string, change: (file: Header & { text: string; ending: Ending | null }) => void) => {
+    const write = (id: string, change: (file: JournalFile) => void) => {
       if (!this.effect()) return
       if (this.#disk.full) throw new Error('no space left on device')
       const file = journals.get(id)
@@ -163,12 +166,22 @@ export class ServerProcess implements Listener {
       change(file)
     }
     return {
-      create: (header): Journal => {
+      create: (header, claimed = true): Journal => {
         if (this.effect()) {
+          // There may be room for a line, and none for the next.
+          if (this.#disk.full && (!claimed || chance(0.5))) throw new Error('no space left on device')
           if (journals.has(header.id)) throw new Error('the journal exists')
-          journals.set(header.id, { ...header, text: '', ending: null })
+          journals.set(header.id, { ...header, text: '', asked: claimed, ending: null })
         }
+        let asked = claimed
         return {
+          get asked() {
+            return asked
+          },
+          set asked(now) {
+            write(header.id, (file) => void (file.asked = now))
+            asked = now
+          },
           append: (text) => write(header.id, (file) => void (file.text += text)),
           end: (ending) => write(header.id, (file) => void (file.ending = ending)),
           remove: () => {

@@ -194,7 +194,7 @@ class Life {
       hasNetwork: () => tab.link.state !== 'refusing',
       // Every other tab has time for rooms that nobody has opened.
       ...(tab.index % 2 === 1
-        ? { leisure: { idle: () => new Promise<void>((resolve) => clock.after(IDLE_MS, resolve)), spare: async () => true } }
+        ? { leisure: async () => ({ idle: () => new Promise<void>((resolve) => clock.after(IDLE_MS, resolve)), spare: async () => true }) }
         : {}),
       onReplaced: () => {
         after(RELOAD_MS, () => {

@@ -40,6 +40,8 @@ if (input.mutant !== null && !mutant) throw new Error(`there is no mutant ${inpu
 install()
 substitute({ store: input.store, patches: mutant?.patches ?? [] })
 const { installNetwork } = await import('./network.ts')
+// The client fetches it when it is first wanted: here it has to be there by then, for nothing real may be waited for.
+await import('../../web/sync/backfill.ts')
 installNetwork()
 const { browsers } = await (input.store === 'light' ? import('./peek-light.ts') : import('./peek-indexeddb.ts'))
 const { play } = await import('./world.ts')

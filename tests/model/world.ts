@@ -1,4 +1,4 @@
-import { newId, type Person } from '#contract'
+import { isOpen, newId, type Person } from '#contract'
 import {
   discardSend,
   newConversation,
@@ -34,6 +34,8 @@ export type Sent = {
 const START_MS = 40
 /** So long everything may take, once everything is well again, to be sent, answered and the same in all tabs, stores and the database. */
 const CONVERGE_MS = 5_000
+/** Longer than this no server waits for a model. */
+const PATIENCE_MS = 60_500
 const SLICE_MS = 250
 
 /** Everything there is in one run. */
@@ -120,10 +122,20 @@ export class World {
   }
 
   #startServer(): ServerProcess {
+    this.#notePatience()
     const server = new ServerProcess(this.disk, this.model, (event, error) => this.bugs.push(`${event}: ${error}`))
     server.onCrash = () => this.say(() => 'the server is dead')
     server.onFailedStart = () => this.#restart(200)
     return server
+  }
+
+  /** A server waits for what an earlier one was told, and when the clock was set back it waits for long. */
+  #notePatience(): void {
+    for (const { state, retryAt } of this.disk.memory.messages.values()) {
+      if (state === null || !isOpen(state) || retryAt === null) continue
+      const leftMs = Math.min(Math.max(0, retryAt.getTime() - Date.now()), PATIENCE_MS)
+      this.model.patientUntil = Math.max(this.model.patientUntil, now() + leftMs)
+    }
   }
 
   #restart(downMs: number): void {
@@ -317,6 +329,7 @@ export class World {
     this.model.healed = true
     this.server.crashAfter(Number.POSITIVE_INFINITY)
     if (!this.server.alive) this.server = this.#startServer()
+    this.#notePatience()
     // The patience that the model has asked for is a part of what heals.
     this.run(Math.max(SLICE_MS, this.model.patientUntil - now()))
     for (const tab of this.allTabs) {

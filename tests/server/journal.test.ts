@@ -46,6 +46,11 @@ test('the claim to ask is given up while the model refuses, and taken again', ()
   expect([journal.asked, left()]).toMatchObject([true, { asked: true, text: 'word', ending: null }])
 })
 
+test('a reply that was only refused so far has its journal from the first moment as one that may be asked for', () => {
+  const journal = openJournals(directory).create(header(), false)
+  expect([journal.asked, openJournals(directory).left()[0]?.asked]).toEqual([false, false])
+})
+
 test('a line torn at any byte costs that line and nothing before it', () => {
   const made = header()
   const journal = openJournals(directory).create(made)

@@ -211,6 +211,23 @@ describe('what is missing', () => {
     expect(await texts(one, id)).toEqual(['never broadcast', 'broadcast'])
   })
 
+  test('is asked for again when the server could not answer, though nothing more happens', async () => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    const one = tab(server, id)
+    one.line.connect()
+    await eventually(async () => (await cursor(one, id)) === 1)
+    let refusals = 1
+    server.before = (procedure) => {
+      if (procedure === 'conversation.pull' && refusals-- > 0)
+        throw new ORPCError('UNAVAILABLE', { defined: true, status: 503, data: { what: 'database' } })
+    }
+    server.room(id).send(server.person, 'never broadcast', 'note')
+    say(server, id, 'broadcast')
+    await eventually(async () => (await cursor(one, id)) === 3)
+    expect(await texts(one, id)).toEqual(['never broadcast', 'broadcast'])
+  })
+
   test('because a revision is in no message is accounted for', async () => {
     const server = new ModelServer()
     const { id } = server.open().row

@@ -95,12 +95,14 @@ export class Rooms {
     } else if (!this.#timers.has(conversationId)) this.#later(conversationId, waitMs, () => this.rejoin(conversationId))
   }
 
-  /** Brings everything above the room's cursor into the store. Never throws: what fails is brought by the next join. */
+  /** Brings everything above the room's cursor into the store. Never throws: what fails is brought by joining once more. */
   pull(conversationId: string): Promise<void> {
     const running = this.#pulls.get(conversationId)
     if (running) return running
     const pull = this.#pull(conversationId)
-      .catch(() => undefined)
+      .catch(() => {
+        if (this.state(conversationId) === 'joined') this.rejoin(conversationId)
+      })
       .finally(() => this.#pulls.delete(conversationId))
     this.#pulls.set(conversationId, pull)
     return pull
