@@ -6,7 +6,7 @@ import { DESKTOP, launch, signedInContext, watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { enter } from '../support/people.ts'
-import { articles, createRoom, readsAs, reply, textOf } from '../support/room-page.ts'
+import { articles, createRoom, openRoom, readsAs, reply, textOf } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 let emulator: Emulator
@@ -115,6 +115,28 @@ test('a reader whose connection was cut catches up', async () => {
   expect(await articles(page).count()).toBe(2)
   await page.close()
 }, 60_000)
+
+test('an owner shares a room from the room, and the link opens it for anybody', async () => {
+  const id = await createRoom(wire, 'From the panel')
+  await wire.join(id)
+  const { text } = await wire.hearEnd(await ask(id, '[[chunks=2 every=1]] shared by hand'))
+  const context = await signedInContext(browser, server)
+  const owner = await context.newPage()
+  const seen = watch(owner, server)
+  await openRoom(owner, server, id)
+  await owner.getByRole('button', { name: 'Invite' }).click()
+  const panel = owner.getByRole('dialog', { name: 'Invite people' })
+  await panel.getByRole('radio', { name: /^Anybody/ }).check()
+  await panel.getByRole('button', { name: 'Make a link' }).click()
+  const address = await panel.getByRole('textbox', { name: 'The shared page' }).inputValue()
+  await panel.getByRole('listitem').filter({ hasText: 'Shared page' }).waitFor()
+  const page = await stranger.newPage()
+  await page.goto(address)
+  await readsAs(reply(page, 'complete'), text)
+  seen.expectQuiet()
+  await page.close()
+  await context.close()
+}, 30_000)
 
 test('a revoked share closes its readers at once, and answers like one that never was', async () => {
   const id = await createRoom(wire, 'Closed')

@@ -12,6 +12,11 @@ export function enterAddress(token: string): string {
   return `${location.origin}/enter#${token}`
 }
 
+/** The address of a shared page. Its secret is in the path, for it has to be readable without a script. */
+export function shareAddress(token: string): string {
+  return `${location.origin}/s/${token}`
+}
+
 /** Whether this page was opened under an address that leads other devices to themselves. */
 export function isOwnMachineOnly(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
