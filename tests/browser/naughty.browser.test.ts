@@ -121,7 +121,7 @@ test(`all ${texts.length} naughty strings of others are shown as they are: as te
   const listed = await rooms(page).locator('.row-title').allTextContents()
   const known = new Set(listed)
   for (const title of titles) expect(known).toContain(title === '' ? UNTITLED : title)
-  expect(await page.locator('.rooms-foot p span').first().textContent()).toBe(label(OWNER, LIMITS.nameLength))
+  expect(await page.locator('.rooms-foot .me-words > span').first().textContent()).toBe(label(OWNER, LIMITS.nameLength))
   seen.expectQuiet()
 }, 120_000)
 

@@ -57,23 +57,31 @@ async function close(page: Page): Promise<void> {
   await open.waitFor({ state: 'hidden' })
 }
 
-/** What a camera reads from the screen. */
+/** What a camera reads from the screen, held nearer when it cannot read it from afar. */
 async function scan(code: Locator): Promise<string | undefined> {
   const png = (await code.screenshot()).toString('base64')
   const camera = await code.page().context().browser()?.newPage()
   if (!camera) throw new Error('The page has no browser')
-  const { width, height, data } = await camera.evaluate(async (source) => {
-    const image = new Image()
-    image.src = `data:image/png;base64,${source}`
-    await image.decode()
-    const canvas = new OffscreenCanvas(image.width, image.height)
-    const context = canvas.getContext('2d')
-    context?.drawImage(image, 0, 0)
-    const pixels = context?.getImageData(0, 0, image.width, image.height)
-    return { width: image.width, height: image.height, data: [...(pixels?.data ?? [])] }
-  }, png)
+  const look = (scale: number) =>
+    camera.evaluate(
+      async ({ source, times }) => {
+        const image = new Image()
+        image.src = `data:image/png;base64,${source}`
+        await image.decode()
+        const [width, height] = [image.width * times, image.height * times]
+        const context = new OffscreenCanvas(width, height).getContext('2d')
+        context?.drawImage(image, 0, 0, width, height)
+        return { width, height, data: [...(context?.getImageData(0, 0, width, height).data ?? [])] }
+      },
+      { source: png, times: scale },
+    )
+  let read: string | undefined
+  for (let scale = 1; scale <= 4 && read === undefined; scale++) {
+    const { width, height, data } = await look(scale)
+    read = jsQR(new Uint8ClampedArray(data), width, height)?.data
+  }
   await camera.close()
-  return jsQR(new Uint8ClampedArray(data), width, height)?.data
+  return read
 }
 
 /** A guest in a browser of their own, in a room. */
