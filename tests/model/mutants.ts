@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'leaves a reply as it was that was being written',
     RECOVER,
-    'else if (left.asked) await interrupt(parts, left, text)',
+    'else if (left.asked) await interrupt(parts, left, text, left.used)',
     'else if (left.asked) void text',
   ),
   mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),
@@ -271,8 +271,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'drops what waits when the store gets another form',
     'web/store/rebuild.ts',
-    "facts.delete('trimmed')])",
-    "facts.delete('trimmed'), transaction.table('outbox').clear()])",
+    "facts.delete('trimmed'), ...others])",
+    "facts.delete('trimmed'), transaction.table('outbox').clear(), ...others])",
   ),
   mutant(
     'does not show what waits when the store gets another form',
