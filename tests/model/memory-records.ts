@@ -433,7 +433,7 @@ export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
     changeReply(
       memory,
       room,
-      { ...row, state: 'queued', revision },
+      { ...row, state: room.row.deletedAt === null ? 'queued' : 'stopped', revision },
       { revision, runningId: room.row.runningId === id ? null : room.row.runningId },
     )
   })

@@ -94,6 +94,12 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('interrupts a reply without its text when the start is disturbed', RECOVER, 'if (isUnavailable(error)) throw error', ''),
 
   mutant(
+    'lets a reply wait in a room that was removed',
+    RECORDS,
+    "state: room.row.deletedAt === null ? 'queued' : 'stopped', revision",
+    "state: 'queued', revision",
+  ),
+  mutant(
     'leaves a journal behind that was half made',
     ANSWERING,
     'kept: request.kept.length }, retryAt === null)',

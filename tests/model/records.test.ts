@@ -321,6 +321,16 @@ describe('the records in memory are those of the database', () => {
     say(told(await records.defer(db, ref, { failure: { code: 'internal' }, retryAt: new Date() })))
     say(await records.readReply(db, ref.id))
     say(await records.readReply(db, asked.id))
+    // In a room that was removed meanwhile nothing waits any more.
+    const last = prompt(id)
+    await records.send(db, ada, last)
+    await records.begin(db, { id: last.replyId, conversationId: id })
+    await records.remove(db, ada.id, id)
+    await records.putBack(db, { id: last.replyId, conversationId: id })
+    const left = await records.readReply(db, last.replyId)
+    say(left)
+    expect(left?.state).toBe('stopped')
+    say((await records.current(db, id))?.conversation)
     say(told(await records.begin(db, { id: newId(), conversationId: newId() })))
   })
 
