@@ -78,7 +78,10 @@ export async function defer(
   })
 }
 
-/** Puts a reply that the model has only refused so far back into the queue, with what is known of when it may be asked again. */
+/**
+ * Puts a reply that the model has only refused so far back into the queue, with what is known of when it may be asked again. In a room that was
+ * removed meanwhile it ends instead, as everything did that waited there.
+ */
 export async function putBack(db: Db, reply: { id: string; conversationId: string }): Promise<void> {
   await db.transaction(async (tx) => {
     const locked = await lock(tx, reply.conversationId)
@@ -86,7 +89,7 @@ export async function putBack(db: Db, reply: { id: string; conversationId: strin
     const revision = locked.row.revision + 1
     const [row] = await tx
       .update(message)
-      .set({ state: 'queued', revision })
+      .set({ state: locked.row.deletedAt === null ? 'queued' : 'stopped', revision })
       .where(and(eq(message.id, reply.id), eq(message.state, 'streaming')))
       .returning({ id: message.id })
     if (row) await write(tx, locked, { revision, runningId: locked.row.runningId === row.id ? null : locked.row.runningId })

@@ -7,8 +7,10 @@ const HERE = import.meta.dirname
 /** A change of one source, as text: `from` has to be in it exactly once. */
 export type Patch = { readonly file: string; readonly from: string; readonly to: string }
 
-/** What the files that speak SQL export, kept in memory. */
-const RECORDS = /\/server\/database\/(conversations|listing|messages|people|replies|sending)\.ts$/
+const MEMORY = join(HERE, 'memory-records.ts')
+/** The files that speak SQL: what of them is kept in memory comes from there. */
+const RECORDS =
+  /\/server\/database\/(conversations|links|listing|members|messages|overview|people|presence|replies|resuming|sending|sessions|settings|steering|usage)\.ts$/
 const DEXIE = /\/node_modules\/dexie\/import-wrapper\.mjs$/
 
 /**
@@ -24,15 +26,21 @@ export function substitute({ store, patches }: { store: 'light' | 'indexeddb'; p
       for (const [path, changes] of patched) {
         build.onLoad({ filter: new RegExp(`^${escape(path)}$`) }, () => ({ contents: patch(path, changes), loader: 'ts' }))
       }
-      build.onLoad({ filter: RECORDS }, () => ({
-        contents: `export * from ${JSON.stringify(join(HERE, 'memory-records.ts'))}`,
-        loader: 'ts',
-      }))
+      const kept = new Set(exportsOf(MEMORY))
+      build.onLoad({ filter: RECORDS }, ({ path }) => {
+        const others = exportsOf(path).filter((name) => !kept.has(name))
+        const missing = others.map((name) => `export const ${name} = () => { throw new Error('no schedule asks for ${name}') }`)
+        return { contents: [`export * from ${JSON.stringify(MEMORY)}`, ...missing].join('\n'), loader: 'ts' }
+      })
       if (store === 'light') {
         build.onLoad({ filter: DEXIE }, () => ({ contents: `export * from ${JSON.stringify(join(HERE, 'light-dexie.ts'))}`, loader: 'ts' }))
       }
     },
   })
+}
+
+function exportsOf(path: string): string[] {
+  return new Bun.Transpiler({ loader: 'ts' }).scan(readFileSync(path, 'utf8')).exports
 }
 
 /** The source of `path` with the changes. Throws where one of them does not fit any more. */

@@ -1,22 +1,43 @@
-import { type Conversation, isOpen, LIMITS, type Message, type Person, preview, type Reply, type Role } from '#contract'
+import {
+  addressesModel,
+  type Author,
+  type Budget,
+  type Conversation,
+  isOpen,
+  LIMITS,
+  type Message,
+  type Person,
+  preview,
+  type Reply,
+  type Role,
+  type Usage,
+  type UsageRow,
+} from '#contract'
 import type * as conversations from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
-import type * as people from '../../server/database/people.ts'
+import type * as presence from '../../server/database/presence.ts'
 import type * as replies from '../../server/database/replies.ts'
+import type * as resuming from '../../server/database/resuming.ts'
 import type * as sending from '../../server/database/sending.ts'
+import type * as settings from '../../server/database/settings.ts'
+import type * as usage from '../../server/database/usage.ts'
 
 /*
  * What the procedures and the replies ask of the database, over maps, and each function one step: this is what a transaction with its row lock
- * comes to. tests/model/records.test.ts holds it to what the real ones do. The functions stand in for six files of server/database at once.
+ * comes to. tests/model/records.test.ts holds it to what the real ones do. The functions stand in for all
+ * files of server/database that speak SQL; what is not here, no schedule asks for.
  */
 /** Where pages end; the same as in messages.ts and listing.ts. */
 const PAGE_UNITS = 100_000
 const LIST_UNITS = 200_000
 const LIST_ROW_UNITS = 500
+const DAY_MS = 24 * 60 * 60 * 1000
 
-type Room = { row: conversations.ConversationRow; readonly members: Map<string, Role>; joined: bigint }
+type Place = { readonly role: Role; read: number; readonly joinedAtMs: number; changed: bigint }
+type Room = { row: conversations.ConversationRow; readonly members: Map<string, Place> }
+type Used = Omit<UsageRow, 'person' | 'conversation'> & { readonly personId: string; readonly conversationId: string }
 type MessageRow = messages.MessageRow
 
 /** The tables of one database. */
@@ -24,6 +45,9 @@ export class Memory {
   readonly people = new Map<string, Person>()
   readonly rooms = new Map<string, Room>()
   readonly messages = new Map<string, MessageRow>()
+  readonly seenAt = new Map<string, number>()
+  readonly usage = new Map<string, Used>()
+  budget: Budget | null = null
   /** How often a reply was put back into the queue. */
   readonly requeued = new Map<string, number>()
   transaction = 1n
@@ -57,9 +81,7 @@ export function addPerson(memory: Memory, person: Person): void {
 }
 
 export function addMember(memory: Memory, conversationId: string, personId: string, role: Role): void {
-  const room = memory.rooms.get(conversationId)
-  room?.members.set(personId, role)
-  if (room) room.joined = memory.transaction++
+  memory.rooms.get(conversationId)?.members.set(personId, { role, read: 0, joinedAtMs: Date.now(), changed: memory.transaction++ })
 }
 
 export const toConversation: typeof conversations.toConversation = (row) => ({
@@ -69,6 +91,9 @@ export const toConversation: typeof conversations.toConversation = (row) => ({
   model: row.model,
   instructions: row.instructions,
   answer: row.answer,
+  guestsAsk: row.guestsAsk,
+  dayTokens: row.dayTokens,
+  count: row.count,
   headId: row.headId,
   last: row.lastName === null ? null : { name: row.lastName, text: row.lastText ?? '' },
   runningId: row.runningId,
@@ -78,7 +103,7 @@ export const toConversation: typeof conversations.toConversation = (row) => ({
 })
 
 export function toMessage(memory: Memory, row: MessageRow): Message {
-  const nameOf = (id: string | null) => (id === null ? '' : (memory.people.get(id)?.name ?? ''))
+  const named = (id: string | null): Author | null => (id === null ? null : { id, name: memory.people.get(id)?.name ?? '' })
   const place = {
     id: row.id,
     conversationId: row.conversationId,
@@ -89,24 +114,25 @@ export function toMessage(memory: Memory, row: MessageRow): Message {
     createdAt: row.createdAt.getTime(),
     deleted: row.deletedAt !== null,
   }
-  if (row.kind !== 'reply') return { ...place, kind: row.kind, author: { id: row.authorId ?? row.id, name: nameOf(row.authorId) } }
+  if (row.kind !== 'reply') return { ...place, kind: row.kind, author: named(row.authorId) ?? { id: row.id, name: '' } }
   return {
     ...place,
     kind: 'reply',
     state: row.state ?? 'failed',
+    askedBy: named(row.authorId),
     model: row.model,
     usage: row.usage,
     failure: row.failure,
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
-    stoppedBy: row.stoppedById === null ? null : { id: row.stoppedById, name: nameOf(row.stoppedById) },
+    stoppedBy: named(row.stoppedById),
     finishedAt: row.finishedAt?.getTime() ?? null,
   }
 }
 
 function reached(memory: Memory, id: string, personId: string): { room: Room; role: Role } | null {
   const room = memory.rooms.get(id)
-  const role = room?.members.get(personId)
+  const role = room?.members.get(personId)?.role
   return room && role && room.row.deletedAt === null ? { room, role } : null
 }
 
@@ -128,8 +154,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
     }
     const now = new Date()
     const room: Room = {
-      members: new Map([[by.id, 'owner']]),
-      joined: memory.transaction,
+      members: new Map([[by.id, { role: 'owner', read: 0, joinedAtMs: now.getTime(), changed: memory.transaction }]]),
       row: {
         id,
         revision: 1,
@@ -137,6 +162,9 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
         model: null,
         instructions: '',
         answer: 'always',
+        guestsAsk: true,
+        dayTokens: null,
+        count: 0,
         headId: null,
         runningId: null,
         lastName: null,
@@ -158,7 +186,8 @@ export const update: typeof conversations.update = (db, personId, id, fields) =>
   transaction(db, (memory) => {
     const found = reached(memory, id, personId)
     if (!found) return { kind: 'missing' as const }
-    if (found.role === 'viewer') return { kind: 'forbidden' as const }
+    const owners = fields.guestsAsk !== undefined || fields.dayTokens !== undefined
+    if (found.role === 'viewer' || (owners && found.role !== 'owner')) return { kind: 'forbidden' as const }
     const { room } = found
     const same = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
@@ -197,11 +226,13 @@ export const list: typeof listing.list = (db, personId, since) =>
     const [, page, number] = /^(p?)(\d{1,19})$/.exec(since ?? '') ?? []
     const cursor = number !== undefined && (page !== '' || BigInt(number) <= memory.transaction) ? BigInt(number) : null
     const found = [...memory.rooms.values()]
-      .filter(({ row, members, joined }) => {
-        if (!members.has(personId)) return false
-        return cursor === null ? row.deletedAt === null : BigInt(row.changed) >= cursor || joined >= cursor
+      .flatMap(({ row, members }) => {
+        const place = members.get(personId)
+        if (!place) return []
+        const changed = BigInt(row.changed)
+        return [{ row, place, last: place.changed > changed ? place.changed : changed }]
       })
-      .map((room) => ({ row: room.row, last: room.joined > BigInt(room.row.changed) ? room.joined : BigInt(room.row.changed) }))
+      .filter(({ row, last }) => (cursor === null ? row.deletedAt === null : last >= cursor))
       .sort((left, right) => Number(left.last - right.last) || compare(left.row.id, right.row.id))
     let units = 0
     const shown = found.slice(0, LIMITS.listRows).filter(({ row: { title, instructions, lastText } }, index) => {
@@ -211,14 +242,36 @@ export const list: typeof listing.list = (db, personId, since) =>
     const more = shown.length < found.length
     return {
       conversations: shown.map(({ row }) => toConversation(row)),
+      memberships: shown.map(({ row, place: { role, read } }) => ({ conversationId: row.id, role, read })),
+      // Nobody leaves a room here.
+      gone: [],
       cursor: more ? `p${shown.at(-1)?.last}` : String(memory.transaction),
       complete: cursor === null,
       more,
     }
   })
 
-export const peopleOf: typeof people.peopleOf = (db, conversationId) =>
-  transaction(db, (memory) => [...(memory.rooms.get(conversationId)?.members.keys() ?? [])].flatMap((id) => memory.people.get(id) ?? []))
+export const readRoster: typeof presence.readRoster = (db, conversationId) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    if (!room || room.row.deletedAt !== null) return { count: 0, members: [] }
+    const inOrder = [...room.members].sort(([one, left], [other, right]) => left.joinedAtMs - right.joinedAtMs || compare(one, other))
+    const members = inOrder.flatMap(([id, { role, read }]) => {
+      const person = memory.people.get(id)
+      return person ? [{ person, role, read, seenAt: memory.seenAt.get(id) ?? null }] : []
+    })
+    return { count: room.row.count, members }
+  })
+
+export const writePresence: typeof presence.writePresence = (db, reads, seen) =>
+  transaction(db, (memory) => {
+    for (const { personId, atMs } of seen) memory.seenAt.set(personId, Math.max(atMs, memory.seenAt.get(personId) ?? 0))
+    const changed = memory.transaction++
+    for (const { conversationId, personId, count } of reads) {
+      const place = memory.rooms.get(conversationId)?.members.get(personId)
+      if (place && place.read < count) Object.assign(place, { read: count, changed })
+    }
+  })
 
 export const byIds: typeof messages.byIds = (db, ids) =>
   transaction(db, (memory) =>
@@ -302,9 +355,10 @@ export const send: typeof sending.send = (db, by, input) =>
       return { kind: 'sent', message: toMessage(memory, known), reply: reply?.kind === 'reply' ? reply : null, change: null }
     }
     const { row } = room
-    const asks = input.kind === 'prompt' && (row.answer === 'always' || /@gemini\b/i.test(input.text))
+    const asks = input.kind === 'prompt' && (row.answer === 'always' || addressesModel(input.text))
     const open = memory.rowsOf(row.id).filter(({ state }) => state !== null && isOpen(state)).length
     if (asks && input.id === input.replyId) return { kind: 'taken' }
+    if (asks && by.kind === 'guest' && !row.guestsAsk) return { kind: 'guest' }
     if (asks && open >= LIMITS.queuedReplies) return { kind: 'busy' }
     const createdAt = new Date()
     const shared = { ...BLANK, conversationId: row.id, createdAt }
@@ -322,17 +376,20 @@ export const send: typeof sending.send = (db, by, input) =>
     const stored: MessageRow[] = [prompt]
     if (asks) {
       const place = { position: position + 1, revision: position + 1 }
-      stored.push({ ...shared, id: input.replyId, parentId: input.id, kind: 'reply', authorId: null, text: '', ...place, state: 'queued' })
+      stored.push({ ...shared, id: input.replyId, parentId: input.id, kind: 'reply', authorId: by.id, text: '', ...place, state: 'queued' })
     }
     for (const message of stored) memory.messages.set(message.id, message)
     const conversation = write(memory, room, {
       revision: position + stored.length - 1,
+      count: row.count + stored.length,
       headId: input.kind === 'note' ? row.headId : asks ? input.replyId : input.id,
       title: row.title === '' ? preview(input.text, LIMITS.firstTitleLength) : row.title,
       lastName: by.name,
       lastText: preview(input.text, LIMITS.previewLength),
       updatedAt: createdAt,
     })
+    const mine = room.members.get(by.id)
+    if (mine) mine.read = conversation.count
     const [message, reply] = stored.map((one) => toMessage(memory, one))
     if (!message) throw new Error('nothing was stored')
     const change = changeOf(room, conversation, reply ? [message, reply] : [message])
@@ -376,7 +433,7 @@ export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
     changeReply(
       memory,
       room,
-      { ...row, state: 'queued', revision },
+      { ...row, state: room.row.deletedAt === null ? 'queued' : 'stopped', revision },
       { revision, runningId: room.row.runningId === id ? null : room.row.runningId },
     )
   })
@@ -390,6 +447,10 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     const { stoppedBy, text, ...values } = outcome
     const finishedAt = new Date()
     const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
+    if (ended.usage) {
+      const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? room.row.model ?? speaker]
+      addUsage(memory, { personId, conversationId, model: name, ...ended.usage })
+    }
     return changeReply(memory, room, ended, {
       revision,
       runningId: room.row.runningId === id ? null : room.row.runningId,
@@ -398,18 +459,28 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     })
   })
 
-export const requeue: typeof replies.requeue = (db, personId, id, seenRevision) =>
-  transaction(db, (memory): replies.Requeued => {
+export const requeue: typeof resuming.requeue = (db, by, id, seenRevision) =>
+  transaction(db, (memory): resuming.Requeued => {
     const row = memory.messages.get(id)
-    const found = row && reached(memory, row.conversationId, personId)
-    if (!row || !found || row.kind !== 'reply') return { kind: 'missing' }
+    const found = row && reached(memory, row.conversationId, by.id)
+    if (!row || !found || row.kind !== 'reply' || row.deletedAt !== null) return { kind: 'missing' }
     if (found.role === 'viewer') return { kind: 'forbidden' }
+    if (by.kind === 'guest' && !found.room.row.guestsAsk) return { kind: 'guest' }
     if (row.revision !== seenRevision || (row.state !== null && isOpen(row.state)))
       return { kind: 'queued', reply: toReply(memory, row), change: null }
     if (row.state === 'complete' && !row.truncated) return { kind: 'finished' }
     const { room } = found
     const revision = room.row.revision + 1
-    const again: MessageRow = { ...row, state: 'queued', failure: null, stoppedById: null, truncated: false, finishedAt: null, revision }
+    const again: MessageRow = {
+      ...row,
+      state: 'queued',
+      authorId: by.id,
+      failure: null,
+      stoppedById: null,
+      truncated: false,
+      finishedAt: null,
+      revision,
+    }
     memory.requeued.set(id, (memory.requeued.get(id) ?? 0) + 1)
     const change = changeReply(memory, room, again, { revision })
     return { kind: 'queued', reply: toReply(memory, again), change }
@@ -445,8 +516,72 @@ export const openReplies: typeof replies.openReplies = (db) =>
     [...memory.messages.values()]
       .filter(({ state }) => state !== null && isOpen(state))
       .sort((left, right) => compare(left.conversationId, right.conversationId) || left.position - right.position)
-      .map(({ id, conversationId, parentId, text, state }) => ({ id, conversationId, parentId, text, state })),
+      .map(({ id, conversationId, state, authorId }) => ({
+        id,
+        conversationId,
+        state,
+        askedBy: authorId === null ? null : { id: authorId },
+      })),
   )
+
+export const dayOf: typeof usage.dayOf = (atMs) => new Date(atMs).toISOString().slice(0, 10)
+
+export const dayEnd: typeof usage.dayEnd = (atMs) => new Date(dayOf(atMs)).getTime() + DAY_MS
+
+function addUsage(memory: Memory, { prompt, output, total, ...whose }: Pick<Used, 'personId' | 'conversationId' | 'model'> & Usage): void {
+  const day = dayOf(Date.now())
+  const key = [day, whose.personId, whose.conversationId, whose.model].join(' ')
+  const before = memory.usage.get(key) ?? { calls: 0, prompt: 0, output: 0, total: 0 }
+  memory.usage.set(key, {
+    day,
+    personId: whose.personId,
+    conversationId: whose.conversationId,
+    model: whose.model,
+    calls: before.calls + 1,
+    prompt: before.prompt + prompt,
+    output: before.output + output,
+    total: before.total + total,
+  })
+}
+
+export const spendingOf: typeof usage.spendingOf = (db, replyId, day) =>
+  transaction(db, (memory) => {
+    const row = memory.messages.get(replyId)
+    const room = row && memory.rooms.get(row.conversationId)
+    if (!room) return null
+    const sum = (whose: (used: Used) => boolean) =>
+      [...memory.usage.values()].reduce((total, used) => total + (used.day === day && whose(used) ? used.total : 0), 0)
+    return {
+      disabled: false,
+      personBound: null,
+      roomBound: room.row.dayTokens,
+      byPerson: sum(({ personId }) => personId === row.authorId),
+      inRoom: sum(({ conversationId }) => conversationId === row.conversationId),
+    }
+  })
+
+export const usageSince: typeof usage.usageSince = (db, reader, day) =>
+  transaction(db, (memory) => {
+    const rows = [...memory.usage.values()]
+      .filter((used) => used.day >= day && (reader.kind === 'owner' || used.personId === reader.id))
+      .sort(
+        (left, right) =>
+          compare(right.day, left.day) ||
+          compare(left.personId, right.personId) ||
+          compare(left.conversationId, right.conversationId) ||
+          compare(left.model, right.model),
+      )
+      .map(({ personId, conversationId, ...used }) => ({
+        ...used,
+        person: { id: personId, name: memory.people.get(personId)?.name ?? '' },
+        conversation: { id: conversationId, title: reached(memory, conversationId, reader.id)?.room.row.title ?? '' },
+      }))
+    return { rows, more: false }
+  })
+
+export const readBudget: typeof settings.readBudget = (db) => transaction(db, ({ budget }) => budget)
+
+export const writeBudget: typeof settings.writeBudget = (db, budget) => transaction(db, (memory) => void (memory.budget = budget))
 
 function compare(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0

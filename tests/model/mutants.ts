@@ -87,12 +87,18 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'leaves a reply as it was that was being written',
     RECOVER,
-    'else if (left.asked) await interrupt(parts, left, text)',
+    'else if (left.asked) await interrupt(parts, left, text, left.used)',
     'else if (left.asked) void text',
   ),
   mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),
   mutant('interrupts a reply without its text when the start is disturbed', RECOVER, 'if (isUnavailable(error)) throw error', ''),
 
+  mutant(
+    'lets a reply wait in a room that was removed',
+    RECORDS,
+    "state: room.row.deletedAt === null ? 'queued' : 'stopped', revision",
+    "state: 'queued', revision",
+  ),
   mutant(
     'leaves a journal behind that was half made',
     ANSWERING,
@@ -271,8 +277,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'drops what waits when the store gets another form',
     'web/store/rebuild.ts',
-    "facts.delete('trimmed')])",
-    "facts.delete('trimmed'), transaction.table('outbox').clear()])",
+    "facts.delete('trimmed'), ...others])",
+    "facts.delete('trimmed'), transaction.table('outbox').clear(), ...others])",
   ),
   mutant(
     'does not show what waits when the store gets another form',

@@ -1,5 +1,6 @@
-import type { WebSocketHandler } from 'bun'
-import type { Connection as SocketData, Socket } from '../../server/rooms/sockets.ts'
+import type { ServerWebSocket, WebSocketHandler } from 'bun'
+import type { Reader } from '../../server/rooms/readers.ts'
+import type { Connection as SocketData } from '../../server/rooms/sockets.ts'
 import { after, between, chance } from './realm.ts'
 
 /*
@@ -23,7 +24,7 @@ type Direction = 'toClient' | 'toServer'
 export interface Listener {
   /** The data of a socket that is accepted; null: refused. */
   accept(link: Link): SocketData | null
-  readonly handlers: WebSocketHandler<SocketData>
+  readonly handlers: WebSocketHandler<SocketData | Reader>
   /** An effect on the world outside; false: this server has ended, nothing leaves it any more. */
   effect(): boolean
   readonly topics: Map<string, Set<ServerEnd>>
@@ -73,6 +74,7 @@ export function forgetLinks(): void {
 
 /** The browser's WebSocket. Its address names the link: `ws://<link>/rpc`. */
 export class ClientEnd extends EventTarget {
+  static readonly OPEN = 1
   readonly OPEN = 1
   readyState = 0
   binaryType = 'blob'
@@ -142,6 +144,10 @@ export class ServerEnd {
     this.data = data
   }
 
+  get readyState(): number {
+    return this.#connection.closedAtServer ? 3 : 1
+  }
+
   send(text: string): number {
     const connection = this.#connection
     if (!connection.listener.effect() || connection.closedAtServer) return 0
@@ -196,8 +202,8 @@ export class Connection {
   }
 
   // Bun's type has forty members; the handlers use those of ServerEnd.
-  get socket(): Socket {
-    return this.server as unknown as Socket
+  get socket(): ServerWebSocket<SocketData | Reader> {
+    return this.server as unknown as ServerWebSocket<SocketData>
   }
 
   begin(): void {

@@ -4,7 +4,7 @@ import { drainMicrotasks } from 'bun:jsc'
  * Time and chance of one process, in our hands. A schedule runs without any real waiting: one task after another, in the order of their times,
  * and the microtasks of each before the next. The same seed gives the same run, to the last microtask.
  */
-type Task = { at: number; order: number; run: (() => void) | null }
+type Task = { at: number; order: number; run: (() => void) | null; unref(): void }
 
 /** What the process had before `install`. */
 export const real = { setImmediate: globalThis.setImmediate, now: performance.now.bind(performance), Date: globalThis.Date }
@@ -71,7 +71,7 @@ export function run(ms: number, settled: () => void): void {
 }
 
 function schedule(delayMs: number, task: () => void): Task {
-  const scheduled: Task = { at: nowMs + Math.max(0, delayMs), order: order++, run: task }
+  const scheduled: Task = { at: nowMs + Math.max(0, delayMs), order: order++, run: task, unref: () => {} }
   let index = tasks.length
   while (index > 0) {
     const parent = (index - 1) >> 1
@@ -130,9 +130,20 @@ export function install(): void {
   const cancel = (task: Task | undefined) => {
     if (task) task.run = null
   }
+  // Its handle is the task of the next time.
+  const repeat = (task: () => void, everyMs: number) => {
+    const handle: { next: Task } = { next: schedule(everyMs, again) }
+    function again() {
+      handle.next = schedule(everyMs, again)
+      task()
+    }
+    return handle
+  }
   const places: Record<string, unknown> = {
     setTimeout: timer,
     clearTimeout: cancel,
+    setInterval: repeat,
+    clearInterval: (handle: { next: Task } | undefined) => cancel(handle?.next),
     // Some time has to pass: whoever waits for others by asking again and again would stop the clock.
     setImmediate: (task: () => void) => schedule(IMMEDIATE_MS, task),
     clearImmediate: cancel,

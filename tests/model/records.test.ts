@@ -4,17 +4,20 @@ import * as conversations from '../../server/database/conversations.ts'
 import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
-import * as people from '../../server/database/people.ts'
+import * as presence from '../../server/database/presence.ts'
 import * as replies from '../../server/database/replies.ts'
+import * as resuming from '../../server/database/resuming.ts'
 import { member, person } from '../../server/database/schema.ts'
 import * as sending from '../../server/database/sending.ts'
+import * as settings from '../../server/database/settings.ts'
+import * as usage from '../../server/database/usage.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import * as memory from './memory-records.ts'
 
 /*
  * The records in memory that the model checker runs on, and those of the real embedded database: the same calls have to have the same answers.
  */
-const sql = { ...conversations, ...listing, ...messages, ...people, ...replies, ...sending }
+const sql = { ...conversations, ...listing, ...messages, ...presence, ...replies, ...resuming, ...sending, ...settings, ...usage }
 type Records = Pick<typeof sql, Name>
 type Name = Exclude<keyof typeof memory, 'Memory' | 'memoryDb' | 'addPerson' | 'addMember' | 'toMessage'>
 
@@ -101,6 +104,12 @@ async function room({ records, db, person, join }: Place) {
   return { id, ada, ben, eve }
 }
 
+/** Whoever came in the same moment is in any order. */
+async function roster({ records, db }: Place, id: string): Promise<presence.Roster> {
+  const { count, members } = await records.readRoster(db, id)
+  return { count, members: members.toSorted((left, right) => (left.person.name < right.person.name ? -1 : 1)) }
+}
+
 const prompt = (conversationId: string, text = 'a question') => ({
   id: newId(),
   conversationId,
@@ -131,10 +140,11 @@ describe('the records in memory are those of the database', () => {
 
   alike('changing fields: to others, to the same, as a viewer, as a stranger', async (place, say) => {
     const { records, db } = place
-    const { id, ben, eve } = await room(place)
+    const { id, ada, ben, eve } = await room(place)
     const stranger = await place.person('member', 'Zoe')
     for (const who of [ben, ben, eve, stranger]) say(await records.update(db, who.id, id, { title: 'A name', model: null }))
     say(await records.update(db, ben.id, id, { answer: 'mention', instructions: 'short' }))
+    for (const who of [ben, ada, ada]) say(await records.update(db, who.id, id, { guestsAsk: false, dayTokens: 5 }))
   })
 
   alike('removing: not as a participant, as the owner, and once more', async (place, say) => {
@@ -169,7 +179,7 @@ describe('the records in memory are those of the database', () => {
       say(await records.reachReply(db, who.id, asked.replyId))
       say(await records.reachReply(db, who.id, asked.id))
     }
-    say((await records.peopleOf(db, id)).map(({ name }) => name).sort())
+    for (const one of [id, newId()]) say(await roster(place, one))
     say(await records.current(db, newId()))
   })
 
@@ -205,6 +215,86 @@ describe('the records in memory are those of the database', () => {
       say(kind)
     }
     say((await records.send(db, ada, { ...prompt(id), kind: 'note' })).kind)
+    say(await roster(place, id))
+  })
+
+  alike('guests, who may ask or may not: prompts, notes, mentions, going on', async (place, say) => {
+    const { records, db } = place
+    const { id, ada } = await room(place)
+    const guest = await place.person('guest', 'Gil')
+    await place.join(id, guest, 'participant')
+    const asked = prompt(id)
+    say((await records.send(db, guest, asked)).kind)
+    await records.finish(db, { id: asked.replyId, conversationId: id }, { ...ended, state: 'stopped' }, 'Model')
+    await records.update(db, ada.id, id, { guestsAsk: false })
+    const revision = (await records.readReply(db, asked.replyId))?.revision ?? 0
+    say(await records.requeue(db, guest, asked.replyId, revision))
+    const own = prompt(id)
+    for (const one of [prompt(id), { ...own, replyId: own.id }, { ...prompt(id), kind: 'note' as const }]) {
+      say((await records.send(db, guest, one)).kind)
+    }
+    await records.update(db, ada.id, id, { answer: 'mention' })
+    for (const text of ['to you all', '@gemini, you']) say((await records.send(db, guest, prompt(id, text))).kind)
+    const again = await records.requeue(db, ada, asked.replyId, revision)
+    say(again.kind === 'queued' && again.reply)
+    say(await records.openReplies(db).then((open) => open.filter(({ conversationId }) => conversationId === id)))
+  })
+
+  alike('what is read and who was here: never back, for nobody who is not there', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const stranger = await place.person('member', 'Zoe')
+    const reads = (...counts: [Person, number][]) => counts.map(([who, count]) => ({ conversationId: id, personId: who.id, count }))
+    const seen = (who: Person, atMs: number) => [{ personId: who.id, atMs }]
+    const times = async () => (await roster(place, id)).members.map(({ seenAt: at, read, person: { name } }) => ({ name, read, seen: at }))
+    await records.writePresence(db, reads([ada, 3], [ben, 1], [stranger, 9]), seen(ada, 2_000))
+    say(await times())
+    const first = await records.list(db, ada.id, null)
+    await records.writePresence(db, reads([ada, 2], [ben, 2]), [...seen(ada, 1_000), ...seen(ben, 3_000)])
+    say(await times())
+    // What others have read is not this person's news.
+    say((await records.list(db, ada.id, first.cursor)).memberships.filter(({ read }) => read !== 3))
+    await records.writePresence(db, reads([ada, 4]), [])
+    say((await records.list(db, ada.id, first.cursor)).memberships)
+    await records.remove(db, ada.id, id)
+    say(await times())
+  })
+
+  alike('what replies have cost, and whom', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const owner = { ...ben, kind: 'owner' as const }
+    const costs = async (by: Person, room: string, model: string | null) => {
+      const asked = prompt(room)
+      await records.send(db, by, asked)
+      const used = { prompt: 1, output: 2, thoughts: 1, total: 4 }
+      await records.finish(db, { id: asked.replyId, conversationId: room }, { ...ended, model, usage: used }, 'Model')
+      return asked.replyId
+    }
+    const other = newId()
+    await records.create(db, ada, other, { title: 'Of Ada alone', model: 'model-2', dayTokens: 7 })
+    const replies = [await costs(ada, id, null), await costs(ada, id, 'model-1'), await costs(ada, id, 'model-1')]
+    replies.push(await costs(ben, id, 'model-1'), await costs(ada, other, null))
+    const today = records.dayOf(Date.now())
+    for (const reply of [...replies, newId()]) say(await records.spendingOf(db, reply, today))
+    say(await records.spendingOf(db, replies[0] ?? '', '2026-01-01'))
+    for (const day of [today, '9999-12-31']) {
+      for (const reader of [ada, ben, owner]) {
+        const { rows, more } = await records.usageSince(db, reader, day)
+        // The embedded database has the rows of the other tests, too; and ids made in one moment come in any order.
+        const mine = rows.filter(({ conversation }) => [id, other].includes(conversation.id)).map((row) => ({ ...row, day: 'a day' }))
+        say([more, mine.toSorted((left, right) => (`${left.person.name} ${left.model}` < `${right.person.name} ${right.model}` ? -1 : 1))])
+      }
+    }
+    for (const at of [0, 86_399_999, 86_400_000, 1_767_225_600_001]) say([records.dayOf(at), records.dayEnd(at)])
+  })
+
+  alike('the budget that the owner has set', async ({ records, db }, say) => {
+    say(await records.readBudget(db))
+    for (const personDayTokens of [5, null]) {
+      await records.writeBudget(db, { personDayTokens, roomDayTokens: 7, personMinuteRequests: 2 })
+      say(await records.readBudget(db))
+    }
   })
 
   alike('the life of a reply: begun, deferred, ended, and nothing of it twice', async (place, say) => {
@@ -231,6 +321,16 @@ describe('the records in memory are those of the database', () => {
     say(told(await records.defer(db, ref, { failure: { code: 'internal' }, retryAt: new Date() })))
     say(await records.readReply(db, ref.id))
     say(await records.readReply(db, asked.id))
+    // In a room that was removed meanwhile nothing waits any more.
+    const last = prompt(id)
+    await records.send(db, ada, last)
+    await records.begin(db, { id: last.replyId, conversationId: id })
+    await records.remove(db, ada.id, id)
+    await records.putBack(db, { id: last.replyId, conversationId: id })
+    const left = await records.readReply(db, last.replyId)
+    say(left)
+    expect(left?.state).toBe('stopped')
+    say((await records.current(db, id))?.conversation)
     say(told(await records.begin(db, { id: newId(), conversationId: newId() })))
   })
 
@@ -242,7 +342,7 @@ describe('the records in memory are those of the database', () => {
       const stranger = await place.person('member', 'Zoe')
       const asked = prompt(id)
       const ref = { id: asked.replyId, conversationId: id }
-      const told = (result: replies.Requeued) =>
+      const told = (result: resuming.Requeued) =>
         'change' in result && result.change ? { ...result, change: { ...result.change, members: result.change.members.length } } : result
       await records.send(db, ada, asked)
       await records.begin(db, ref)
@@ -250,22 +350,22 @@ describe('the records in memory are those of the database', () => {
       const stopped = await records.readReply(db, ref.id)
       const revision = stopped?.revision ?? 0
       say(stopped)
-      for (const who of [eve, stranger]) say(await records.requeue(db, who.id, ref.id, revision))
-      const again = told(await records.requeue(db, ada.id, ref.id, revision))
+      for (const who of [eve, stranger]) say(await records.requeue(db, who, ref.id, revision))
+      const again = told(await records.requeue(db, ada, ref.id, revision))
       say(again)
-      say(told(await records.requeue(db, ada.id, ref.id, revision)))
+      say(told(await records.requeue(db, ada, ref.id, revision)))
       // The newest row, and nothing to go on from: it waits already, and then it runs.
-      say(told(await records.requeue(db, ada.id, ref.id, 'reply' in again ? again.reply.revision : 0)))
+      say(told(await records.requeue(db, ada, ref.id, 'reply' in again ? again.reply.revision : 0)))
       await records.begin(db, ref)
-      say(told(await records.requeue(db, ada.id, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0)))
+      say(told(await records.requeue(db, ada, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0)))
       say(await records.findQueued(db, ref.id))
       await records.finish(db, ref, { ...ended, text: null, truncated: true }, 'Model')
       const cut = (await records.readReply(db, ref.id))?.revision ?? 0
-      say(told(await records.requeue(db, ada.id, ref.id, cut)))
+      say(told(await records.requeue(db, ada, ref.id, cut)))
       await records.finish(db, ref, ended, 'Model')
-      say(await records.requeue(db, ada.id, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0))
-      say(await records.requeue(db, ada.id, asked.id, 2))
-      say(await records.requeue(db, ada.id, newId(), 2))
+      say(await records.requeue(db, ada, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0))
+      say(await records.requeue(db, ada, asked.id, 2))
+      say(await records.requeue(db, ada, newId(), 2))
     },
   )
 

@@ -1,11 +1,15 @@
 import { type Person, WIRE } from '#contract'
 import type { Log } from '../../server/log.ts'
 import { createRouter } from '../../server/procedures/index.ts'
-import type { Ending, Header, Journal, Journals } from '../../server/replies/journal.ts'
+import { Budgets } from '../../server/replies/budgets.ts'
+import type { Ending, Header, Journal, Journals, Used } from '../../server/replies/journal.ts'
+import type { Model } from '../../server/replies/model.ts'
 import { ReplyQueue } from '../../server/replies/queue.ts'
 import { lookAgain, recover } from '../../server/replies/recover.ts'
 import { createLocalBus } from '../../server/rooms/bus.ts'
 import { createChanges } from '../../server/rooms/changes.ts'
+import { Presence } from '../../server/rooms/presence.ts'
+import { Readers } from '../../server/rooms/readers.ts'
 import { createSocketHandlers } from '../../server/rooms/socket.ts'
 import { type Connection as SocketData, Sockets } from '../../server/rooms/sockets.ts'
 import { type Memory, memoryDb } from './memory-records.ts'
@@ -13,8 +17,11 @@ import type { ScriptedModel } from './model-answers.ts'
 import type { Connection, Link, Listener, ServerEnd } from './network.ts'
 import { after, between, chance } from './realm.ts'
 
+/** Fewer than there are rooms: some replies wait for a place. */
+const REPLIES_AT_ONCE = 2
+
 /** What is in a journal's file. */
-type JournalFile = Header & { text: string; asked: boolean; ending: Ending | null }
+type JournalFile = Header & { text: string; asked: boolean; used: Used | null; ending: Ending | null }
 
 /** What outlives a server: its database and its data directory. `database` is how the way to it is. */
 export class Disk {
@@ -48,8 +55,8 @@ export class ServerProcess implements Listener {
   readonly #onBug: (event: string, error: string) => void
   readonly topics = new Map<string, Set<ServerEnd>>()
   readonly connections = new Set<Connection>()
-  readonly handlers: Listener['handlers']
-  readonly replies: ReplyQueue
+  #handlers: Listener['handlers'] | null = null
+  #stop: () => void = () => {}
   #state: 'starting' | 'serving' | 'dead' = 'starting'
   /** So many effects from now, the process is killed. */
   #left = Number.POSITIVE_INFINITY
@@ -59,31 +66,57 @@ export class ServerProcess implements Listener {
   constructor(disk: Disk, model: ScriptedModel, onBug: (event: string, error: string) => void) {
     this.#disk = disk
     this.#onBug = onBug
+    // The start fails, and whatever watches over the process starts it again.
+    this.#start(model.of(() => this.alive)).catch(() => {
+      if (!this.alive) return
+      this.crash()
+      this.onFailedStart()
+    })
+  }
+
+  /** What server/index.ts does, with what is around it replaced. */
+  async #start(model: Model): Promise<void> {
     const db = memoryDb({ run: (work) => this.#transaction(work) })
+    const log = this.#log()
     const bus = createLocalBus()
-    bus.attach({ publish: (topic, text) => this.#publish(topic, text) })
-    const changes = createChanges(bus, (id) => lookAgain(db, this.replies, id))
-    const asked = model.of(() => this.alive)
-    const parts = { db, bus, changes, model: asked, log: this.#log(), journals: this.#journals() }
-    this.replies = new ReplyQueue(parts)
-    this.handlers = createSocketHandlers({
-      router: createRouter({ db, changes, replies: this.replies, model: asked, version: '0' }),
-      sockets: new Sockets(),
-      onError: (error) => this.#failed(error),
-    }).handlers
-    void recover(parts).then(
-      (waiting) => {
-        if (this.#state !== 'starting') return
-        this.#state = 'serving'
-        for (const reply of waiting) this.replies.add(reply)
-      },
-      // The start fails, and whatever watches over the process starts it again.
-      () => {
-        if (!this.alive) return
-        this.crash()
-        this.onFailedStart()
-      },
-    )
+    const sockets = new Sockets(() => {})
+    const presence = new Presence({ db, bus, log })
+    // Nobody reads a share here.
+    const readers = new Readers(async () => null)
+    const changes = createChanges({ bus, sockets, presence, readers, look: (id) => lookAgain(db, replies, id) })
+    const budgets = await Budgets.open(db)
+    const parts = { db, bus, changes, model, log, budgets, journals: this.#journals() }
+    const replies = new ReplyQueue(parts, REPLIES_AT_ONCE)
+    const router = createRouter({
+      db,
+      database: 'embedded',
+      changes,
+      presence,
+      readers,
+      replies,
+      budgets,
+      sockets,
+      model,
+      version: '0',
+      startedAt: Date.now(),
+    })
+    this.#handlers = createSocketHandlers({ router, sockets, presence, readers, onError: (error) => this.#failed(error) }).handlers
+    const waiting = await recover(parts)
+    if (this.#state !== 'starting') return
+    const close = presence.open()
+    this.#stop = () => void close()
+    bus.attach({
+      // The bus publishes texts only.
+      publish: (topic, text) => (typeof text === 'string' ? this.#publish(topic, text) : 0),
+      subscriberCount: (topic) => this.topics.get(topic)?.size ?? 0,
+    })
+    this.#state = 'serving'
+    for (const reply of waiting) replies.add(reply)
+  }
+
+  get handlers(): Listener['handlers'] {
+    if (!this.#handlers) throw new Error('the server does not listen yet')
+    return this.#handlers
   }
 
   get alive(): boolean {
@@ -96,7 +129,9 @@ export class ServerProcess implements Listener {
 
   accept(link: Link): SocketData | null {
     if (!this.serving || this.#disk.database !== 'well') return null
-    return { sessionId: link.name, person: personOf(link), wire: WIRE, rooms: new Map() }
+    const person = personOf(link)
+    // One session is as good as several here, but it has to be an id.
+    return { sessionId: person.id, person, wire: WIRE, rooms: new Map(), joining: new Set() }
   }
 
   effect(): boolean {
@@ -114,6 +149,8 @@ export class ServerProcess implements Listener {
   crash(): void {
     if (!this.alive) return
     this.#state = 'dead'
+    // What this writes does not get to the database any more.
+    this.#stop()
     for (const connection of [...this.connections]) connection.cut()
     this.onCrash()
   }
@@ -171,7 +208,7 @@ export class ServerProcess implements Listener {
           // There may be room for a line, and none for the next.
           if (this.#disk.full && (!claimed || chance(0.5))) throw new Error('no space left on device')
           if (journals.has(header.id)) throw new Error('the journal exists')
-          journals.set(header.id, { ...header, text: '', asked: claimed, ending: null })
+          journals.set(header.id, { ...header, text: '', asked: claimed, used: null, ending: null })
         }
         let asked = claimed
         return {
@@ -183,6 +220,7 @@ export class ServerProcess implements Listener {
             asked = now
           },
           append: (text) => write(header.id, (file) => void (file.text += text)),
+          used: (used) => write(header.id, (file) => void (file.used = used)),
           end: (ending) => write(header.id, (file) => void (file.ending = ending)),
           remove: () => {
             if (this.effect()) journals.delete(header.id)

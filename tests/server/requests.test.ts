@@ -54,10 +54,17 @@ test('IPv6 addresses count by their /64', () => {
 test('attempts are counted by key, forgotten after their window, and never fill the memory', () => {
   let now = 0
   const attempts = createAttempts({ max: 2, windowMs: 100, maxKeys: 3, now: () => now })
-  expect([attempts.take('a'), attempts.allows('a'), attempts.take('a'), attempts.allows('a')]).toEqual([true, true, true, false])
-  expect([attempts.take('a'), attempts.take('b')]).toEqual([false, true])
+  expect([attempts('a'), attempts('a', 0), attempts('a'), attempts('a', 0)]).toEqual([true, true, true, true])
+  expect([attempts('a'), attempts('a', 0), attempts('b')]).toEqual([false, false, true])
   now = 100
-  expect([attempts.allows('a'), attempts.take('a')]).toEqual([true, true])
-  for (const key of ['c', 'd', 'e', 'f']) attempts.take(key)
-  expect(attempts.take('a')).toBe(true)
+  expect([attempts('a', 0), attempts('a')]).toEqual([true, true])
+  for (const key of ['c', 'd', 'e', 'f']) attempts(key)
+  expect(attempts('a')).toBe(true)
+})
+
+test('an attempt that has turned out well is given back', () => {
+  const attempts = createAttempts({ max: 1, windowMs: 100, maxKeys: 3, now: () => 0 })
+  expect([attempts('a'), attempts('a'), attempts('a', -1), attempts('a', -1), attempts('a')]).toEqual([true, false, true, true, true])
+  attempts('b', -1)
+  expect([attempts('b'), attempts('b')]).toEqual([true, false])
 })
