@@ -25,12 +25,15 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
       return made.conversation
     }),
 
-    update: conversation.update.handler(async ({ input: { id, ...fields }, context, errors }) => {
+    update: conversation.update.handler(async ({ input: { id, operation, ...fields }, context, errors }) => {
       const { person } = context.socket.data
       if (!(await isMember(db, context.socket, id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
       if (person.kind === 'guest' && (fields.guestsAsk !== undefined || fields.dayTokens !== undefined))
         throw errors.FORBIDDEN({ data: { reason: 'role' } })
-      const result = await changes.change(id, async () => ({ change: null, ...(await update(db, person.id, id, clean(fields))) }))
+      const result = await changes.change(id, async () => ({
+        change: null,
+        ...(await update(db, person.id, id, clean(fields), operation)),
+      }))
       switch (result.kind) {
         case 'done':
           return result.conversation

@@ -228,7 +228,7 @@ describe('a command', () => {
       await resumeReply(reply?.id ?? '')
     }
     expect((await unsent()).map(({ call }) => call)).toEqual([
-      { procedure: 'reply.stop', input: { id: reply?.id ?? '' } },
+      { procedure: 'reply.stop', input: { id: reply?.id ?? '', operation: expect.any(String) } },
       { procedure: 'reply.resume', input: { id: reply?.id ?? '', revision: reply?.revision ?? 0 } },
     ])
   })

@@ -49,7 +49,7 @@ export async function updateConversation(
     const row = await db.conversations.get(id)
     if (!row || row.deleted) return
     await db.conversations.put(guessOver(row, fields))
-    await enqueue(target, id, { procedure: 'conversation.update', input: { id, ...fields } })
+    await enqueue(target, id, { procedure: 'conversation.update', input: { id, operation: newId(), ...fields } })
   })
 }
 
@@ -140,7 +140,7 @@ export async function saveDraft(conversationId: string, text: string, by = ''): 
 }
 
 export function stopReply(replyId: string): Promise<void> {
-  return askOfReply(replyId, () => ({ procedure: 'reply.stop', input: { id: replyId } }))
+  return askOfReply(replyId, () => ({ procedure: 'reply.stop', input: { id: replyId, operation: newId() } }))
 }
 
 /** Lets a reply go on that was stopped, interrupted, cut short or failed. */

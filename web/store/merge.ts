@@ -39,7 +39,7 @@ export function mergeConversation(
   for (const { call, createdAt } of waiting) {
     switch (call.procedure) {
       case 'conversation.update': {
-        const { id: _, ...fields } = call.input
+        const { id: _, operation: __, ...fields } = call.input
         Object.assign(merged, fields)
         break
       }
