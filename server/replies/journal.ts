@@ -10,7 +10,7 @@ import type { Outcome } from '../database/replies.ts'
  *
  * Only a model that has refused before its first word may be asked again: while that is waited for, the claim is given up.
  *
- * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far, `{"asked":…}` where the claim is given up or
+ * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far (first an estimate), `{"asked":…}` where the claim is given up or
  * taken again, and at the end how the reply ended. A torn last line is left out.
  */
 export type Header = {
@@ -27,7 +27,7 @@ type Claim = { readonly asked: boolean }
 /** `at` in milliseconds since 1970. */
 type Ended = { readonly ending: Ending; readonly at: number }
 
-/** What the provider has reported so far, and who it says answers. */
+/** What the provider has reported so far, and who it says answers; until then, what the request is thought to cost, and null. */
 export type Used = { readonly usage: Usage; readonly model: string | null }
 
 export interface Journal {
