@@ -83,7 +83,10 @@ export const Failure = Type.Union([
 ])
 export type Failure = Static<typeof Failure>
 
-/** Tokens as the provider counted them; `output` includes the thoughts. */
+/**
+ * Tokens as the provider counted them; `output` includes the thoughts. Of a call that ended before the provider had counted anything (stopped while it
+ * was thinking, silent, cut, or the server was killed): an estimate, a token for every four UTF-16 units that were asked and said.
+ */
 export const Usage = strict({ prompt: Type.Integer(), output: Type.Integer(), thoughts: Type.Integer(), total: Type.Integer() })
 export type Usage = Static<typeof Usage>
 

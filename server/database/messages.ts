@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, gt, inArray, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import type { Author, Message, PersonMessage, Reply } from '#contract'
+import { type Author, isOpen, type Message, type PersonMessage, type Reply } from '#contract'
 import type { Queryable } from './conversations.ts'
 import { message, person } from './schema.ts'
 
@@ -33,7 +33,7 @@ export function toReply(row: MessageRow, names: Names): Reply {
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
     stoppedBy: named(row.stoppedById, names.stopper),
-    finishedAt: row.finishedAt?.getTime() ?? null,
+    finishedAt: row.state !== null && isOpen(row.state) ? null : (row.finishedAt?.getTime() ?? null),
   }
 }
 

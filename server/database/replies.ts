@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, ne, or } from 'drizzle-orm'
 import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
 import { type Change, lock, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
@@ -99,12 +99,17 @@ export async function putBack(db: Db, reply: { id: string; conversationId: strin
   })
 }
 
-/** Writes how a reply ended, and what it has cost whoever asked for it; `speaker` is the model's name for the room's last line. null: it had ended before, and stays as it was. */
+/**
+ * Writes how a reply ended, and what it has cost whoever asked for it; `speaker` is the model's name for the room's last line. null: it had ended
+ * before, and stays as it was. `at`, the moment of the end, also tells one end from another: repeated with the same one, it changes nothing in a
+ * reply that has been put back into the queue meanwhile.
+ */
 export async function finish(
   db: Db,
   reply: { id: string; conversationId: string },
   outcome: Outcome,
   speaker: string,
+  at = new Date(),
 ): Promise<Change | null> {
   return db.transaction(async (tx) => {
     const locked = await lock(tx, reply.conversationId)
@@ -119,10 +124,16 @@ export async function finish(
         ...(text === null ? {} : { text }),
         stoppedById: stoppedBy?.id ?? null,
         retryAt: null,
-        finishedAt: new Date(),
+        finishedAt: at,
         revision,
       })
-      .where(and(eq(message.id, reply.id), inArray(message.state, OPEN)))
+      // A reply in the queue keeps the moment of its last end: if that is this one, it was written, and somebody has asked again since.
+      .where(
+        and(
+          eq(message.id, reply.id),
+          or(eq(message.state, 'streaming'), and(eq(message.state, 'queued'), or(isNull(message.finishedAt), ne(message.finishedAt, at)))),
+        ),
+      )
       .returning(changedRow)
     if (!row) return null
     if (values.usage) {

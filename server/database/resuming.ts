@@ -25,7 +25,8 @@ export async function requeue(db: Db, by: Person, id: string, seenRevision: numb
     const revision = locked.row.revision + 1
     const [row] = await tx
       .update(message)
-      .set({ state: 'queued', authorId: by.id, failure: null, stoppedById: null, truncated: false, finishedAt: null, revision })
+      // `finishedAt` stays: a late repetition of that end knows by it that it was written.
+      .set({ state: 'queued', authorId: by.id, failure: null, stoppedById: null, truncated: false, revision })
       .where(eq(message.id, id))
       .returning(changedRow)
     if (!row) return { kind: 'missing' }

@@ -162,7 +162,7 @@ export const message = pgTable(
   ],
 )
 
-/** What the model has cost, added up: the sums are those that the provider reported, also when rooms are gone. */
+/** What the model has cost, added up: the sums are those that the provider reported (where it did not, an estimate: see `Usage`), also when rooms are gone. */
 export const usage = pgTable(
   'usage',
   {

@@ -18,7 +18,7 @@ export function dayEnd(atMs: number): number {
   return (Math.floor(atMs / DAY_MS) + 1) * DAY_MS
 }
 
-/** Adds what the provider has reported for one reply to what was used today. */
+/** Adds what one reply has cost, as the provider has reported or, where it has not, as it is estimated, to what was used today. */
 export async function addUsage(
   tx: Transaction,
   { usage: used, ...whose }: { personId: string; conversationId: string; model: string; usage: Usage },

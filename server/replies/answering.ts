@@ -14,8 +14,8 @@ import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
 
-/** A reply that has its turn. `text` is null until it is known what was kept from before. */
-export type Run = Ref & { text: string | null; readonly stop: AbortController; readonly enter: Start['enter'] }
+/** A reply that has its turn. `text` is null until it is known what was kept from before; `ending`: only its end is left to be written. */
+export type Run = Ref & { text: string | null; ending: boolean; readonly stop: AbortController; readonly enter: Start['enter'] }
 
 /**
  * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Rejects only when the end
@@ -31,7 +31,10 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     return unasked(parts, run, closing, error)
   }
   if (prepared === null) return
-  if ('refused' in prepared) return write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
+  if ('refused' in prepared) {
+    run.ending = true
+    return write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
+  }
   const { request, retryAt } = prepared
   run.text = request.kept
   let journal: Journal
@@ -59,6 +62,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
   })
   // Only refused so far: its journal lets the next server ask.
   if (!journal.asked && isLeft(run)) return
+  run.ending = true
   await settle(parts, run, journal, ending, closing)
 }
 
@@ -92,6 +96,7 @@ function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Pre
 
 /** The end of a reply that was never asked for: stopped while it was read, left for the next start, or impossible. */
 async function unasked(parts: ReplyParts, run: Run, closing: AbortSignal, error: unknown): Promise<void> {
+  run.ending = true
   if (run.stop.signal.aborted) {
     const why: StopReason = run.stop.signal.reason
     if (why.kind === 'person') await stopUnasked(parts, run, why, closing)

@@ -1,13 +1,11 @@
-import type { Usage } from '#contract'
 import { demoAnswer } from './demo-text.ts'
 import type { Model, ModelEvent, ModelRequest } from './model.ts'
 import { pause } from './pause.ts'
+import { estimate } from './prompt.ts'
 
 const CHUNK_MS = 25
 const SHORTEST_CHUNK = 3
 const LONGEST_CHUNK = 20
-/** What a token of English text is worth, in UTF-16 units. */
-const UNITS_PER_TOKEN = 4
 
 /** The stand-in when there is no key: a local answer that says what it is, paced like a model's. `chunkMs`: the pause before each piece. */
 export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
@@ -20,13 +18,12 @@ async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: numb
   const whole = demoAnswer(request.turns)
   // A stopped answer goes on where it stopped; one that somebody else began gets a paragraph of its own.
   const text = whole.startsWith(request.kept) ? whole.slice(request.kept.length) : `\n\n${whole}`
-  const asked = request.turns.reduce((units, turn) => units + turn.text.length, request.instructions.length)
   let said = 0
   for (const piece of cut(text)) {
     await pause(chunkMs, signal)
     said += piece.length
     yield { type: 'text', text: piece }
-    yield { type: 'usage', usage: usage(asked, said), model: 'demo' }
+    yield { type: 'usage', usage: estimate(request, said), model: 'demo' }
   }
   yield { type: 'finish', truncated: false }
 }
@@ -42,10 +39,4 @@ function* cut(text: string): Generator<string> {
     yield characters.slice(at, at + length).join('')
     at += length
   }
-}
-
-function usage(askedUnits: number, saidUnits: number): Usage {
-  const prompt = Math.ceil(askedUnits / UNITS_PER_TOKEN)
-  const output = Math.ceil(saidUnits / UNITS_PER_TOKEN)
-  return { prompt, output, thoughts: 0, total: prompt + output }
 }

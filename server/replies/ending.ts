@@ -1,4 +1,4 @@
-import type { Author } from '#contract'
+import type { Author, Usage } from '#contract'
 import type { Operation } from '../database/operations.ts'
 import { finish, type Outcome } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
@@ -18,25 +18,48 @@ export const NOTHING_SAID = {
 } satisfies Partial<Outcome>
 export const FAILED: Outcome = { ...NOTHING_SAID, state: 'failed', failure: { code: 'internal' } }
 
-/** Writes how a reply ended and tells the room, as often as it takes. Rejects when the server is stopping, or when no ending can be written. */
-export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, closing: AbortSignal): Promise<void> {
+/**
+ * The outcome as `attempt` can write it: when that fails for good, as a failure with the same text and cost, and then without what it has cost.
+ * The text is never given up, for people have read it. Rejects as `attempt` does when nothing can be written, or when `waits` says that it may pass.
+ */
+export async function writeSome(
+  outcome: Outcome,
+  attempt: (how: Outcome) => Promise<unknown>,
+  waits: (error: unknown) => boolean,
+): Promise<void> {
+  const less: Outcome = { ...FAILED, text: outcome.text }
+  for (const how of [outcome, { ...less, usage: plain(outcome.usage) }]) {
+    try {
+      await attempt(how)
+      return
+    } catch (error) {
+      if (waits(error)) throw error
+    }
+  }
+  await attempt(less)
+}
+
+function plain(usage: Usage | null): Usage | null {
+  return usage && Object.values(usage).every(Number.isSafeInteger) ? usage : null
+}
+
+/**
+ * Writes how a reply ended and tells the room, as often as it takes; `at` is when it ended. Rejects when the server is stopping, or when no ending
+ * can be written.
+ */
+export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, closing: AbortSignal, at = new Date()): Promise<void> {
   const { changes, db, log, model } = parts
   const attempt = (how: Outcome) =>
     untilDone(
-      () => changes.change(reply.conversationId, async () => ({ change: await finish(db, reply, how, model.speaker) })),
+      () => changes.change(reply.conversationId, async () => ({ change: await finish(db, reply, how, model.speaker, at) })),
       closing,
       (error) => {
         log.warn('reply.write_failed', { reply: reply.id, reason: reason(error) })
         return isUnavailable(error)
       },
     )
-  try {
-    await attempt(outcome)
-  } catch (error) {
-    if (closing.aborted) throw error
-    // No waiting will cure it, and a reply that never ends would hold up its room.
-    await attempt(FAILED)
-  }
+  // What no waiting will cure must not keep the reply open: it would hold up its room.
+  await writeSome(outcome, attempt, () => closing.aborted)
 }
 
 /** Who stops a reply, and by what operation if it is to be done once. */
@@ -45,14 +68,15 @@ export type Stop = { readonly by: Author; readonly operation?: Operation | undef
 /** Ends a reply that is not being asked for because somebody has stopped it. From the first moment on it is never asked for again. */
 export async function stopUnasked(parts: ReplyParts, reply: Ref, stop: Stop, closing: AbortSignal): Promise<void> {
   const { text, ...ending } = { ...NOTHING_SAID, state: 'stopped', stoppedBy: stop.by, operation: stop.operation } satisfies Outcome
+  const at = new Date()
   let journal: Journal | null = null
   try {
     journal = parts.journals.create({ id: reply.id, conversationId: reply.conversationId, kept: null })
-    journal.end(ending)
+    journal.end(ending, at)
   } catch (error) {
     parts.log.error('reply.journal_failed', { reply: reply.id, reason: reason(error) })
   }
-  await write(parts, reply, { ...ending, text }, closing)
+  await write(parts, reply, { ...ending, text }, closing, at)
   journal?.remove()
 }
 
@@ -64,11 +88,12 @@ export async function settle(
   ending: Ending,
   closing: AbortSignal,
 ): Promise<void> {
+  const at = new Date()
   try {
-    journal.end(ending)
+    journal.end(ending, at)
   } catch (error) {
     parts.log.error('reply.journal_failed', { reply: run.id, reason: reason(error) })
   }
-  await write(parts, run, { ...ending, text: run.text }, closing)
+  await write(parts, run, { ...ending, text: run.text }, closing, at)
   journal.remove()
 }

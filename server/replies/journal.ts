@@ -10,7 +10,7 @@ import type { Outcome } from '../database/replies.ts'
  *
  * Only a model that has refused before its first word may be asked again: while that is waited for, the claim is given up.
  *
- * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far, `{"asked":…}` where the claim is given up or
+ * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far (first an estimate), `{"asked":…}` where the claim is given up or
  * taken again, and at the end how the reply ended. A torn last line is left out.
  */
 export type Header = {
@@ -24,7 +24,10 @@ export type Ending = Omit<Outcome, 'text'>
 
 type Claim = { readonly asked: boolean }
 
-/** What the provider has reported so far, and who it says answers. */
+/** `at` in milliseconds since 1970. */
+type Ended = { readonly ending: Ending; readonly at: number }
+
+/** What the provider has reported so far, and who it says answers; until then, what the request is thought to cost, and null. */
 export type Used = { readonly usage: Usage; readonly model: string | null }
 
 export interface Journal {
@@ -32,7 +35,8 @@ export interface Journal {
   used(used: Used): void
   /** False from a refusal of the model until it is asked again: should the server end in between, the next one may ask. */
   asked: boolean
-  end(ending: Ending): void
+  /** `at`: the moment of the end, the same as in the reply's row. */
+  end(ending: Ending, at: Date): void
   /** Forgets the reply: its row says everything now. */
   remove(): void
 }
@@ -43,6 +47,8 @@ export type LeftBehind = Header & {
   readonly asked: boolean
   readonly used: Used | null
   readonly ending: Ending | null
+  /** When it ended; null: it has not. */
+  readonly endedAt: Date | null
   remove(): void
 }
 
@@ -62,7 +68,7 @@ export function openJournals(directory: string): Journals {
       const file = openSync(path, 'ax', 0o600)
       let size = 0
       let asked = claimed
-      const line = (value: string | Header | Claim | { used: Used } | Ending) => {
+      const line = (value: string | Header | Claim | { used: Used } | Ended) => {
         size = writeAll(file, size, JSON.stringify(value) + '\n')
       }
       const forget = () => {
@@ -87,7 +93,7 @@ export function openJournals(directory: string): Journals {
           line({ asked: now })
           asked = now
         },
-        end: (ending) => line(ending),
+        end: (ending, at) => line({ ending, at: at.getTime() }),
         remove: forget,
       }
     },
@@ -124,15 +130,15 @@ function read(path: string): LeftBehind | null {
   let text = ''
   let asked = true
   let used: Used | null = null
-  let ending: Ending | null = null
+  let ended: Ended | null = null
   for (const line of rest) {
-    const value = parse<string | Claim | { used: Used } | Ending>(line)
+    const value = parse<string | Claim | { used: Used } | Ended>(line)
     if (typeof value === 'string') text += value
     else if (value && 'asked' in value) asked = value.asked
     else if (value && 'used' in value) used = value.used
-    else if (value) ending = value
+    else if (value) ended = value
   }
-  return { ...header, text, asked, used, ending, remove }
+  return { ...header, text, asked, used, ending: ended?.ending ?? null, endedAt: ended && new Date(ended.at), remove }
 }
 
 // Only this file's own lines are parsed with it.

@@ -1,7 +1,11 @@
+import type { Usage } from '#contract'
 import type { Step } from '../database/messages.ts'
 import type { ModelRequest, Turn } from './model.ts'
 
-/** Roughly 150,000 tokens at four UTF-16 units each: what a request may carry. The oldest turns go first. */
+/** What a token of text is worth, roughly, in UTF-16 units. */
+const UNITS_PER_TOKEN = 4
+
+/** Roughly 150,000 tokens: what a request may carry. The oldest turns go first. */
 export const CONTEXT_UNITS = 600_000
 
 /** How far back a request looks at all. */
@@ -27,6 +31,14 @@ export function buildRequest(options: { model: string; instructions: string; ste
     turns: joined(fitting(turns, options.kept.length)),
     kept: options.kept,
   }
+}
+
+/** What a request and so many units of answer may cost, where nobody has counted. */
+export function estimate({ instructions, turns, kept }: ModelRequest, saidUnits: number): Usage {
+  const asked = turns.reduce((units, turn) => units + turn.text.length, instructions.length + kept.length)
+  const prompt = Math.ceil(asked / UNITS_PER_TOKEN)
+  const output = Math.ceil(saidUnits / UNITS_PER_TOKEN)
+  return { prompt, output, thoughts: 0, total: prompt + output }
 }
 
 /** The newest turns that fit the budget, beginning with a user's; the last one is always among them. */

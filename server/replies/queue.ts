@@ -20,7 +20,7 @@ export class ReplyQueue {
   readonly #queues = new Map<string, Queue>()
   readonly #closing = new AbortController()
   /** Replies that were waiting when somebody stopped them, until that is written. */
-  readonly #stopping = new Map<string, Ref & { readonly written: Promise<void> }>()
+  readonly #stopping = new Map<string, Ref & { readonly written: Promise<void>; again: Asked | null }>()
 
   constructor(parts: ReplyParts, atOnce: number) {
     this.#parts = parts
@@ -55,29 +55,47 @@ export class ReplyQueue {
     return this.#stopping.get(id) ?? null
   }
 
-  /** Starts a queued reply, now or when those before it have ended. The same reply twice is one. */
+  /**
+   * Starts a queued reply, now or when those before it have ended. The same reply twice is one; one whose end is just being written starts anew
+   * after that, for that end may have been made, and its person may have asked again.
+   */
   add(reply: Asked): void {
-    if (this.#closing.signal.aborted || this.#stopping.has(reply.id)) return
+    if (this.#closing.signal.aborted) return
+    const stopping = this.#stopping.get(reply.id)
+    if (stopping) {
+      stopping.again = reply
+      return
+    }
     const queue = this.#queues.get(reply.conversationId)
     if (!queue) this.#queues.set(reply.conversationId, { turn: this.#start(reply), waiting: [] })
-    else if (queue.turn.run.id !== reply.id && !queue.waiting.some(({ id }) => id === reply.id)) queue.waiting.push(reply)
+    else if ((queue.turn.run.id !== reply.id || queue.turn.run.ending) && !queue.waiting.some(({ id }) => id === reply.id))
+      queue.waiting.push(reply)
   }
 
   /** Ends a reply, running or waiting, at once; resolves when its row says so. */
   async stop(reply: Ref, how: Stop): Promise<void> {
     const queue = this.#queues.get(reply.conversationId)
+    const waited = this.#forget(reply)
     if (queue?.turn.run.id === reply.id) {
       queue.turn.run.stop.abort({ kind: 'person', ...how } satisfies StopReason)
       await queue.turn.ended
-      return
+      // It may have been asked for once more while its end was written; that is stopped, too.
+      if (!waited) return
     }
-    const index = queue?.waiting.findIndex(({ id }) => id === reply.id) ?? -1
-    if (index >= 0) queue?.waiting.splice(index, 1)
     // Until its row says so, whoever still finds it waiting must not start it.
     let stopping = this.#stopping.get(reply.id)
+    if (stopping?.again) {
+      stopping.again = null
+      await stopping.written
+      return this.stop(reply, how)
+    }
     if (!stopping) {
-      const written = stopUnasked(this.#parts, reply, how, this.#closing.signal).finally(() => this.#stopping.delete(reply.id))
-      this.#stopping.set(reply.id, (stopping = { id: reply.id, conversationId: reply.conversationId, written }))
+      const { id, conversationId } = reply
+      const written = stopUnasked(this.#parts, reply, how, this.#closing.signal)
+        .finally(() => this.#stopping.delete(id))
+        .then(() => stopping?.again && this.add(stopping.again))
+        .then(() => {})
+      this.#stopping.set(id, (stopping = { id, conversationId, written, again: null }))
     }
     await stopping.written
   }
@@ -117,12 +135,24 @@ export class ReplyQueue {
     await ended
   }
 
+  /** Takes a reply from those that wait; whether it was among them. */
+  #forget({ id, conversationId }: Ref): boolean {
+    const waiting = this.#queues.get(conversationId)?.waiting
+    const index = waiting?.findIndex((reply) => reply.id === id) ?? -1
+    if (index >= 0) waiting?.splice(index, 1)
+    return index >= 0
+  }
+
   #start(reply: Asked): Turn {
     const stop = new AbortController()
     const { enter, leave } = this.#starts.start(reply, stop.signal)
-    const run: Run = { ...reply, text: null, stop, enter }
+    const run: Run = { ...reply, text: null, ending: false, stop, enter }
     const ended = answer(this.#parts, run, this.#closing.signal)
-      .catch((error) => this.#parts.log.error('reply.left_in_journal', { reply: reply.id, reason: reason(error) }))
+      .catch((error) => {
+        this.#parts.log.error('reply.left_in_journal', { reply: reply.id, reason: reason(error) })
+        // What is left is for the next start; to begin anew beside it would be to lose it.
+        this.#forget(reply)
+      })
       .finally(() => {
         leave()
         this.#next(reply.conversationId)

@@ -4,7 +4,7 @@ import { finish, openReplies, type Outcome, putBack } from '../database/replies.
 import type { Db } from '../database/open.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { NOTHING_SAID } from './ending.ts'
+import { NOTHING_SAID, writeSome } from './ending.ts'
 import type { LeftBehind, Used } from './journal.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
@@ -51,8 +51,10 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
     return
   }
   const text = left.kept === null ? null : found.row.text.slice(0, left.kept) + left.text
-  if (left.ending !== null) await finish(parts.db, left, { ...left.ending, text }, parts.model.speaker)
-  else if (left.asked) await interrupt(parts, left, text, left.used)
+  if (left.ending !== null && left.endedAt !== null) {
+    const at = left.endedAt
+    await writeSome({ ...left.ending, text }, (how) => finish(parts.db, left, how, parts.model.speaker, at), isUnavailable)
+  } else if (left.asked) await interrupt(parts, left, text, left.used)
   else await putBack(parts.db, left)
   left.remove()
   parts.log.info('reply.restored', { reply: left.id, units: left.text.length, asked: left.asked })
@@ -60,5 +62,5 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
 
 async function interrupt(parts: ReplyParts, reply: Ref, text: string | null, used: Used | null): Promise<void> {
   const outcome: Outcome = { ...NOTHING_SAID, ...used, state: 'interrupted', text, failure: { code: 'restarted' } }
-  await finish(parts.db, reply, outcome, parts.model.speaker)
+  await writeSome(outcome, (how) => finish(parts.db, reply, how, parts.model.speaker), isUnavailable)
 }

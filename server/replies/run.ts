@@ -3,6 +3,7 @@ import type { Operation } from '../database/operations.ts'
 import type { Ending, Journal } from './journal.ts'
 import { type Model, ModelError, type ModelEvent, type ModelRequest } from './model.ts'
 import { createPieces } from './pieces.ts'
+import { estimate } from './prompt.ts'
 
 /** Why a run is ended from outside. */
 export type StopReason =
@@ -20,7 +21,7 @@ const REPLY_UNITS = 300_000
 export async function followAnswer(options: {
   model: Pick<Model, 'stream'>
   request: ModelRequest
-  journal: Pick<Journal, 'append' | 'used'>
+  journal: Pick<Journal, 'append' | 'used' | 'asked'>
   /** Length of the text that was there before. */
   kept: number
   show: (text: string) => void
@@ -32,6 +33,8 @@ export async function followAnswer(options: {
   let units = options.kept
   let usage: Usage | null = null
   let answeredBy: string | null = null
+  let sent = false
+  let heard = false
 
   const put = (text: string) => {
     if (text === '') return
@@ -43,7 +46,8 @@ export async function followAnswer(options: {
     failure: null,
     truncated: false,
     stoppedBy: null,
-    usage,
+    // The provider counts also what nobody waits for: a call without a report is worth its prompt and what was said, or budgets would not see it.
+    usage: usage ?? (sent && journal.asked && isCharged(rest, heard) ? estimate(request, units - options.kept) : null),
     model: answeredBy,
     ...rest,
   })
@@ -56,11 +60,15 @@ export async function followAnswer(options: {
   let events: AsyncIterator<ModelEvent> | null = null
   try {
     stopped.throwIfAborted()
+    // For a server that is killed before the first report.
+    journal.used({ usage: estimate(request, 0), model: null })
     const iterator = model.stream(request, stopped)[Symbol.asyncIterator]()
     events = iterator
+    sent = true
     for (;;) {
       const { done, value } = await Promise.race([iterator.next(), aborted.promise])
       if (done) return unfinished(units, ending, { code: 'cut' })
+      heard = true
       switch (value.type) {
         case 'text':
           put(pieces.push(value.text))
@@ -96,6 +104,12 @@ export async function followAnswer(options: {
     // Not awaited: a generator that is stuck would keep the run from ending.
     void events?.return?.()?.then(undefined, () => {})
   }
+}
+
+/** Whether an answer that ended so, and was heard of or not, is one that the provider has worked on; a refusal costs nothing. */
+function isCharged({ state, failure }: Pick<Ending, 'state'> & Partial<Pick<Ending, 'failure'>>, heard: boolean): boolean {
+  // Of a connection that was lost before the first word nobody knows whether the request arrived.
+  return heard || state === 'stopped' || failure?.code === 'restarted' || failure?.code === 'silent' || failure?.code === 'cut'
 }
 
 /** A lost connection leaves an answer interrupted when there is any of it; everything else has failed. */

@@ -17,6 +17,7 @@ import type * as conversations from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
+import type * as operations from '../../server/database/operations.ts'
 import type * as presence from '../../server/database/presence.ts'
 import type * as replies from '../../server/database/replies.ts'
 import type * as resuming from '../../server/database/resuming.ts'
@@ -46,6 +47,8 @@ export class Memory {
   readonly rooms = new Map<string, Room>()
   readonly messages = new Map<string, MessageRow>()
   readonly seenAt = new Map<string, number>()
+  /** Carried out, by id. */
+  readonly operations = new Set<string>()
   readonly usage = new Map<string, Used>()
   budget: Budget | null = null
   /** How often a reply was put back into the queue. */
@@ -126,7 +129,7 @@ export function toMessage(memory: Memory, row: MessageRow): Message {
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
     stoppedBy: named(row.stoppedById),
-    finishedAt: row.finishedAt?.getTime() ?? null,
+    finishedAt: row.state !== null && isOpen(row.state) ? null : (row.finishedAt?.getTime() ?? null),
   }
 }
 
@@ -182,13 +185,26 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
     return { conversation, change: changeOf(room, conversation, []) }
   })
 
-export const update: typeof conversations.update = (db, personId, id, fields) =>
+export const carryOut: typeof operations.carryOut = (db, { id }) =>
+  transaction(db, (memory) => {
+    const first = !memory.operations.has(id)
+    memory.operations.add(id)
+    return first
+  })
+
+export const isCarriedOut: typeof operations.isCarriedOut = (db, id) => transaction(db, (memory) => memory.operations.has(id))
+
+export const update: typeof conversations.update = (db, personId, id, fields, operation) =>
   transaction(db, (memory) => {
     const found = reached(memory, id, personId)
     if (!found) return { kind: 'missing' as const }
     const owners = fields.guestsAsk !== undefined || fields.dayTokens !== undefined
     if (found.role === 'viewer' || (owners && found.role !== 'owner')) return { kind: 'forbidden' as const }
     const { room } = found
+    if (operation !== undefined) {
+      if (memory.operations.has(operation)) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+      memory.operations.add(operation)
+    }
     const same = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
     )
@@ -438,14 +454,15 @@ export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
     )
   })
 
-export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker) =>
+export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker, finishedAt = new Date()) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
     const row = memory.messages.get(id)
     if (!room || !row?.state || !isOpen(row.state)) return null
+    if (row.state === 'queued' && row.finishedAt?.getTime() === finishedAt.getTime()) return null
     const revision = room.row.revision + 1
-    const { stoppedBy, text, ...values } = outcome
-    const finishedAt = new Date()
+    const { stoppedBy, text, operation, ...values } = outcome
+    if (operation) memory.operations.add(operation.id)
     const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
     if (ended.usage) {
       const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? room.row.model ?? speaker]
@@ -478,7 +495,6 @@ export const requeue: typeof resuming.requeue = (db, by, id, seenRevision) =>
       failure: null,
       stoppedById: null,
       truncated: false,
-      finishedAt: null,
       revision,
     }
     memory.requeued.set(id, (memory.requeued.get(id) ?? 0) + 1)

@@ -21,7 +21,7 @@ import { after, between, chance } from './realm.ts'
 const REPLIES_AT_ONCE = 2
 
 /** What is in a journal's file. */
-type JournalFile = Header & { text: string; asked: boolean; used: Used | null; ending: Ending | null }
+type JournalFile = Header & { text: string; asked: boolean; used: Used | null; ending: Ending | null; endedAt: Date | null }
 
 /** What outlives a server: its database and its data directory. `database` is how the way to it is. */
 export class Disk {
@@ -208,7 +208,7 @@ export class ServerProcess implements Listener {
           // There may be room for a line, and none for the next.
           if (this.#disk.full && (!claimed || chance(0.5))) throw new Error('no space left on device')
           if (journals.has(header.id)) throw new Error('the journal exists')
-          journals.set(header.id, { ...header, text: '', asked: claimed, used: null, ending: null })
+          journals.set(header.id, { ...header, text: '', asked: claimed, used: null, ending: null, endedAt: null })
         }
         let asked = claimed
         return {
@@ -221,7 +221,11 @@ export class ServerProcess implements Listener {
           },
           append: (text) => write(header.id, (file) => void (file.text += text)),
           used: (used) => write(header.id, (file) => void (file.used = used)),
-          end: (ending) => write(header.id, (file) => void (file.ending = ending)),
+          end: (ending, at) =>
+            write(header.id, (file) => {
+              file.ending = ending
+              file.endedAt = at
+            }),
           remove: () => {
             if (this.effect()) journals.delete(header.id)
           },

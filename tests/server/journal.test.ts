@@ -29,8 +29,8 @@ test('what was appended is found by the next process, to the last unit', () => {
 test('how a reply ended is kept until its row is written', () => {
   const journal = openJournals(directory).create(header())
   journal.append('done')
-  journal.end(ending)
-  expect(openJournals(directory).left()[0]).toMatchObject({ text: 'done', ending })
+  journal.end(ending, new Date(5))
+  expect(openJournals(directory).left()[0]).toMatchObject({ text: 'done', ending, endedAt: new Date(5) })
   journal.remove()
   expect(openJournals(directory).left()).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { newId } from '#contract'
+import { type Failure, newId } from '#contract'
 import type { Journal } from '../../server/replies/journal.ts'
 import { type Model, ModelError, type ModelEvent } from '../../server/replies/model.ts'
 import { followAnswer, type StopReason } from '../../server/replies/run.ts'
@@ -11,17 +11,21 @@ function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): 
   return { name: 'scripted', speaker: 'Scripted', demo: false, stream: (_request, signal) => script(signal) }
 }
 
-async function follow(model: Model, options: { kept?: number; stop?: AbortController; journal?: Pick<Journal, 'append'> } = {}) {
+async function follow(
+  model: Model,
+  options: { kept?: number; stop?: AbortController; journal?: Partial<Pick<Journal, 'append' | 'asked'>>; text?: string } = {},
+) {
   const seen: string[] = []
   const bugs: unknown[] = []
-  const journal: Pick<Journal, 'append' | 'used'> = {
+  const journal: Pick<Journal, 'append' | 'used' | 'asked'> = {
+    asked: true,
     append: (text) => seen.push(`journal ${text}`),
     used: ({ usage: { total } }) => seen.push(`used ${total}`),
     ...options.journal,
   }
   const ending = await followAnswer({
     model,
-    request: { model: 'm', instructions: '', turns: [], kept: '' },
+    request: { model: 'm', instructions: '', turns: [{ role: 'user', text: options.text ?? '' }], kept: '' },
     journal,
     kept: options.kept ?? 0,
     show: (text) => seen.push(`show ${text}`),
@@ -41,7 +45,7 @@ test('every piece is in the journal before anybody sees it', async () => {
       yield { type: 'finish', truncated: false }
     }),
   )
-  expect(seen).toEqual(['journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
+  expect(seen).toEqual(['used 0', 'journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
   expect(ending).toEqual({ state: 'complete', failure: null, truncated: false, stoppedBy: null, usage, model: 'gemini-x' })
 })
 
@@ -58,7 +62,7 @@ test('a disk that refuses ends the reply without showing what was not kept', asy
       },
     },
   )
-  expect(seen).toEqual([])
+  expect(seen).toEqual(['used 0'])
   expect(ending).toMatchObject({ state: 'failed', failure: { code: 'internal' } })
   expect(bugs).toHaveLength(1)
 })
@@ -116,4 +120,47 @@ test('an error that nobody foresaw is reported and still ends the reply', async 
   )
   expect(ending).toMatchObject({ state: 'failed', failure: { code: 'internal' } })
   expect(bugs).toHaveLength(1)
+})
+
+test('a call that ends before the provider has counted anything is worth its prompt and what was said; a refusal is worth nothing', async () => {
+  const text = 'x'.repeat(401)
+  const estimated = { prompt: 101, output: 0, thoughts: 0, total: 101 }
+  const failing = (failure: Failure, ...events: ModelEvent[]) =>
+    scripted(async function* () {
+      yield* events
+      throw new ModelError(failure)
+    })
+  const cost = async (model: Model, options: Parameters<typeof follow>[1] = {}) => (await follow(model, { text, ...options })).ending.usage
+  const lost: Failure[] = [{ code: 'silent', afterMs: 1_000 }, { code: 'cut' }]
+  for (const failure of lost) expect(await cost(failing(failure))).toEqual(estimated)
+  const stopping = (reason: StopReason) => {
+    const stop = new AbortController()
+    const model = scripted(async function* () {
+      stop.abort(reason)
+      await new Promise(() => {})
+    })
+    return [model, { stop }] as const
+  }
+  expect(await cost(...stopping({ kind: 'person', by }))).toEqual(estimated)
+  expect(await cost(...stopping({ kind: 'shutdown' }))).toEqual(estimated)
+  const thought: ModelEvent = { type: 'thought', text: 'hm' }
+  expect(await cost(failing({ code: 'unavailable', status: 503 }, thought))).toEqual(estimated)
+  const said: ModelEvent = { type: 'text', text: 'twelve units' }
+  expect(await cost(failing({ code: 'cut' }, said))).toEqual({ prompt: 101, output: 3, thoughts: 0, total: 104 })
+  expect(await cost(failing({ code: 'cut' }, said, { type: 'usage', usage, model: null }))).toEqual(usage)
+  const refusals: Failure[] = [
+    { code: 'rate_limited', retryAfterMs: null },
+    { code: 'unavailable', status: 503 },
+    { code: 'unavailable', status: null },
+    { code: 'key_refused' },
+  ]
+  for (const refusal of refusals) {
+    expect(await cost(failing(refusal))).toBeNull()
+    expect(await cost(failing(refusal), { kept: 7 })).toBeNull()
+  }
+  // Stopped while it waits to ask again.
+  const [model, options] = stopping({ kind: 'person', by })
+  expect(await cost(model, { ...options, journal: { asked: false } })).toBeNull()
+  // Killed: the estimate is in the journal before the model is asked.
+  expect((await follow(failing({ code: 'key_refused' }), { text })).seen).toEqual(['used 101'])
 })

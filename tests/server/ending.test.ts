@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { newId, type Person } from '#contract'
+import { create, current } from '../../server/database/conversations.ts'
+import type { Db } from '../../server/database/open.ts'
+import { readReply } from '../../server/database/replies.ts'
+import { requeue } from '../../server/database/resuming.ts'
+import { person } from '../../server/database/schema.ts'
+import { send } from '../../server/database/sending.ts'
+import { usageSince } from '../../server/database/usage.ts'
+import { Budgets } from '../../server/replies/budgets.ts'
+import { readChunk } from '../../server/replies/gemini-chunk.ts'
+import { openJournals } from '../../server/replies/journal.ts'
+import type { ModelEvent, ModelRequest } from '../../server/replies/model.ts'
+import { ReplyQueue } from '../../server/replies/queue.ts'
+import { recover } from '../../server/replies/recover.ts'
+import { createChanges } from '../../server/rooms/changes.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
+import { silent } from '../support/prepared-database.ts'
+
+const ada: Person = { id: newId(), name: 'Ada', kind: 'owner' }
+const usage = { prompt: 5, output: 3, thoughts: 1, total: 8 }
+
+let database: TestDatabase
+const directory = mkdtempSync(join(tmpdir(), 'confab-ending-'))
+beforeAll(async () => {
+  database = await openTestDatabase()
+  await database.db.insert(person).values([ada])
+}, 60_000)
+afterAll(async () => {
+  await database.close()
+  rmSync(directory, { recursive: true })
+}, 30_000)
+
+async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEvent>, db: Db = database.db) {
+  const bus = { publish: () => {}, has: () => false }
+  const changes = createChanges({
+    bus,
+    sockets: { drop: () => {}, peopleIn: () => new Set(), setRole: () => {} },
+    presence: { people: async () => [], publishPeople: () => {} },
+    readers: { closeRoom: () => {} },
+    look: (id) => current(database.db, id),
+  })
+  const model = { name: 'm', speaker: 'Model', demo: false, stream: script }
+  const budgets = await Budgets.open(db)
+  const parts = { db, bus, changes, journals: openJournals(directory), model, log: silent, budgets }
+  return { parts, queue: new ReplyQueue(parts, 4) }
+}
+
+async function ask() {
+  const conversationId = newId()
+  await create(database.db, ada, conversationId, {})
+  const ids = { id: newId(), replyId: newId() }
+  await send(database.db, ada, { ...ids, conversationId, text: 'Hello', kind: 'prompt' })
+  return { id: ids.replyId, conversationId, askedBy: ada }
+}
+
+const read = (id: string) => readReply(database.db, id)
+const costs = async (id: string) =>
+  (await usageSince(database.db, ada, '2000-01-01')).rows.flatMap(({ conversation, calls, total }) =>
+    conversation.id === id ? [{ calls, total }] : [],
+  )
+const ended = (id: string) =>
+  eventually(async () => {
+    const reply = await read(id)
+    return reply && reply.state !== 'queued' && reply.state !== 'streaming' && readdirSync(directory).length === 0 ? reply : undefined
+  })
+
+test('what was read stays when the rest of an end cannot be stored, and so does what it has cost', async () => {
+  const { queue } = await start(async function* () {
+    yield { type: 'text', text: 'people have read this' }
+    yield { type: 'usage', usage, model: 'm\0' }
+    yield { type: 'finish', truncated: false }
+  })
+  const reply = await ask()
+  queue.add(reply)
+  expect(await ended(reply.id)).toMatchObject({ state: 'failed', text: 'people have read this', usage, failure: { code: 'internal' } })
+  expect(await costs(reply.conversationId)).toEqual([{ calls: 1, total: 8 }])
+})
+
+test('a start of the server keeps the text of such an end, too', async () => {
+  const { parts } = await start(async function* () {})
+  const reply = await ask()
+  const journal = parts.journals.create({ id: reply.id, conversationId: reply.conversationId, kept: 0 })
+  journal.append('read before the kill')
+  journal.end({ state: 'complete', failure: null, truncated: false, stoppedBy: null, usage, model: 'm\0' }, new Date())
+  await recover(parts)
+  expect(await ended(reply.id)).toMatchObject({ state: 'failed', text: 'read before the kill', usage })
+})
+
+test('what the provider says of itself can be stored', () => {
+  const chunk = readChunk({ modelVersion: 'm\0\ud800', candidates: [{ finishReason: 'ST\0OP' }], promptFeedback: { blockReason: 'A\0' } })
+  expect(chunk).toMatchObject({ model: 'm\ufffd\ufffd', finishReason: 'OTHER', blockReason: 'OTHER' })
+})
+
+/** The database, whose answers get lost when `isLost` says so, after what was asked is done. */
+function losing(isLost: () => Promise<boolean>): Db {
+  return new Proxy(database.db, {
+    get(target, name) {
+      if (name !== 'transaction') return Reflect.get(target, name)
+      return async (...args: Parameters<Db['transaction']>) => {
+        const result = await target.transaction(...args)
+        if (await isLost()) throw Object.assign(new Error('lost'), { code: 'ECONNRESET' })
+        return result
+      }
+    },
+  })
+}
+
+test('an end whose answer was lost does not end the reply that somebody has gone on with meanwhile, which is asked for anew', async () => {
+  const reply = await ask()
+  const kept: string[] = []
+  let lost = false
+  const db = losing(async () => {
+    const now = await read(reply.id)
+    if (lost || now?.state !== 'failed') return false
+    lost = true
+    expect((await requeue(database.db, ada, reply.id, now.revision)).kind).toBe('queued')
+    expect(await read(reply.id)).toMatchObject({ state: 'queued', finishedAt: null })
+    queue.add(reply)
+    return true
+  })
+  const { queue } = await start(async function* (request) {
+    kept.push(request.kept)
+    yield { type: 'text', text: kept.length === 1 ? 'half' : ' and whole' }
+    yield { type: 'usage', usage, model: 'm' }
+    if (kept.length === 1) throw new Error('a bug')
+    yield { type: 'finish', truncated: false }
+  }, db)
+  queue.add(reply)
+  const whole = await eventually(async () => [await read(reply.id)].find((found) => found?.state === 'complete'))
+  expect(whole).toMatchObject({ text: 'half and whole', failure: null })
+  expect(kept).toEqual(['', 'half'])
+  expect(await costs(reply.conversationId)).toEqual([{ calls: 2, total: 16 }])
+  await ended(reply.id)
+})
