@@ -4,6 +4,7 @@ import * as conversations from '../../server/database/conversations.ts'
 import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
+import * as operations from '../../server/database/operations.ts'
 import * as presence from '../../server/database/presence.ts'
 import * as replies from '../../server/database/replies.ts'
 import * as resuming from '../../server/database/resuming.ts'
@@ -17,7 +18,18 @@ import * as memory from './memory-records.ts'
 /*
  * The records in memory that the model checker runs on, and those of the real embedded database: the same calls have to have the same answers.
  */
-const sql = { ...conversations, ...listing, ...messages, ...presence, ...replies, ...resuming, ...sending, ...settings, ...usage }
+const sql = {
+  ...conversations,
+  ...listing,
+  ...messages,
+  ...operations,
+  ...presence,
+  ...replies,
+  ...resuming,
+  ...sending,
+  ...settings,
+  ...usage,
+}
 type Records = Pick<typeof sql, Name>
 type Name = Exclude<keyof typeof memory, 'Memory' | 'memoryDb' | 'addPerson' | 'addMember' | 'toMessage'>
 
@@ -346,7 +358,7 @@ describe('the records in memory are those of the database', () => {
         'change' in result && result.change ? { ...result, change: { ...result.change, members: result.change.members.length } } : result
       await records.send(db, ada, asked)
       await records.begin(db, ref)
-      await records.finish(db, ref, { ...ended, state: 'stopped', text: 'half an', stoppedBy: ada }, 'Model')
+      await records.finish(db, ref, { ...ended, state: 'stopped', text: 'half an', stoppedBy: ada }, 'Model', new Date(1_000))
       const stopped = await records.readReply(db, ref.id)
       const revision = stopped?.revision ?? 0
       say(stopped)
@@ -359,10 +371,12 @@ describe('the records in memory are those of the database', () => {
       await records.begin(db, ref)
       say(told(await records.requeue(db, ada, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0)))
       say(await records.findQueued(db, ref.id))
-      await records.finish(db, ref, { ...ended, text: null, truncated: true }, 'Model')
+      await records.finish(db, ref, { ...ended, text: null, truncated: true }, 'Model', new Date(2_000))
       const cut = (await records.readReply(db, ref.id))?.revision ?? 0
       say(told(await records.requeue(db, ada, ref.id, cut)))
-      await records.finish(db, ref, ended, 'Model')
+      // The end before, said once more, is not the end of what was asked for since.
+      say(await records.finish(db, ref, ended, 'Model', new Date(2_000)))
+      await records.finish(db, ref, ended, 'Model', new Date(3_000))
       say(await records.requeue(db, ada, ref.id, (await records.readReply(db, ref.id))?.revision ?? 0))
       say(await records.requeue(db, ada, asked.id, 2))
       say(await records.requeue(db, ada, newId(), 2))

@@ -96,7 +96,7 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       expect(more).toBe(false)
       expect(await usageSince(database.db, eve, today)).toEqual({ rows: [], more: false })
       const overview = (await everybody(database.db)).map(({ person: { name }, rooms, tokensToday }) => [name, rooms, tokensToday])
-      expect(overview).toContainEqual(['Ada', 2, 16])
+      expect(overview).toContainEqual(['Ada', 3, 16])
       expect(overview).toContainEqual(['Eve', 1, 0])
       expect((await everyRoom(database.db)).find((row) => row.id === id)).toMatchObject({
         owner: { name: 'Ada' },
