@@ -7,6 +7,12 @@ CREATE TABLE "departure" (
 	CONSTRAINT "departure_conversation_id_person_id_pk" PRIMARY KEY("conversation_id","person_id")
 );
 --> statement-breakpoint
+CREATE TABLE "operation" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "setting" (
 	"key" text PRIMARY KEY NOT NULL,
 	"value" jsonb NOT NULL
@@ -41,6 +47,7 @@ ALTER TABLE "person" ADD COLUMN "seen_at" timestamp (3) with time zone;--> state
 ALTER TABLE "person" ADD COLUMN "day_tokens" integer;--> statement-breakpoint
 ALTER TABLE "departure" ADD CONSTRAINT "departure_conversation_id_conversation_id_fk" FOREIGN KEY ("conversation_id") REFERENCES "public"."conversation"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "departure" ADD CONSTRAINT "departure_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "operation" ADD CONSTRAINT "operation_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "usage" ADD CONSTRAINT "usage_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "departure_person_id_index" ON "departure" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "usage_day_conversation_id_index" ON "usage" USING btree ("day","conversation_id");--> statement-breakpoint

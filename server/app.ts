@@ -46,13 +46,15 @@ export function createApp(parts: AppParts) {
     .onError(({ code, error, request }) => {
       if (code === 'NOT_FOUND') return answer(request, message(NO_PAGE, 404))
       const { pathname: path } = new URL(request.url)
+      // The secret of a shared page is in its path.
+      const logged = path.replace(/^\/s\/[^/]*/, '/s/…')
       if (isUnavailable(error)) {
-        log.warn('http.unavailable', { path, reason: reason(error) })
+        log.warn('http.unavailable', { path: logged, reason: reason(error) })
         return answer(request, later(path, { status: 503, error: 'unavailable', words: AWAY, afterS: AGAIN_S }))
       }
       if (error instanceof TooManyStrangers)
         return answer(request, later(path, { status: 429, error: 'too_many', words: CROWDED, afterS: STRANGER_S }))
-      log.error('http.failed', { path, reason: reason(error) })
+      log.error('http.failed', { path: logged, reason: reason(error) })
       return answer(request, message(FAILED, 500))
     })
     .get('/healthz', async ({ request }) => {

@@ -85,7 +85,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
       trust: () => trust,
       ended: (session) => sockets.closeSession(session.id),
     })
-    const shares = sharePages({ database, assets, changes, replies, readers, sessions, trust: () => trust })
+    const shares = sharePages({ speaker: model.speaker, database, assets, changes, replies, readers, sessions, trust: () => trust })
     const app = createApp({ database, sessions, sockets, entrance, shares, model, assets, version, log, trust: () => trust })
 
     await forgetExpired(db)

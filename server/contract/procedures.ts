@@ -18,6 +18,9 @@ const fields = {
   dayTokens: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 2_000_000_000 }))),
 }
 
+/** Made with the command: what was carried out under it is not done again when the call is repeated, and answers the row as it is. */
+const operation = Type.Optional(Id)
+
 /** Rows of a room that changed; `revision` is the cursor up to which the answer is complete. */
 const changes = {
   conversation: Conversation,
@@ -49,7 +52,7 @@ export const contract = {
       }),
     ),
     create: procedure(strict({ id: Id, ...fields }), Conversation),
-    update: procedure(strict({ id: Id, ...fields }), Conversation),
+    update: procedure(strict({ id: Id, operation, ...fields }), Conversation),
     remove: procedure(strict({ id: Id }), nothing),
     /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
     join: procedure(
@@ -92,7 +95,7 @@ export const contract = {
   },
   reply: {
     /** Ends a reply and keeps its text. Idempotent; a reply that has ended is returned as it is. */
-    stop: procedure(strict({ id: Id }), Reply),
+    stop: procedure(strict({ id: Id, operation }), Reply),
     /**
      * Goes on from the kept text of a reply that was stopped, interrupted, cut short or failed. `revision` is that of the row that the
      * person saw: sent again, the call finds a newer row, asks nothing of the model and returns the row.

@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AnswerRule, Author, Conversation, Message, Role } from '#contract'
+import { carryOut } from './operations.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
 
@@ -124,12 +125,13 @@ export async function create(
   })
 }
 
-/** Sets fields. `change` is null when they had these values already. */
+/** Sets fields. `change` is null when they had these values already, or when this very operation has set them before. */
 export async function update(
   db: Db,
   personId: string,
   id: string,
   fields: Fields,
+  operation?: string,
 ): Promise<{ kind: 'done'; conversation: Conversation; change: Change | null } | { kind: 'missing' } | { kind: 'forbidden' }> {
   return db.transaction(async (tx) => {
     const locked = await lockFor(tx, id, personId)
@@ -138,8 +140,9 @@ export async function update(
     const owners = fields.guestsAsk !== undefined || fields.dayTokens !== undefined
     if (locked.role === 'viewer' || (owners && locked.role !== 'owner')) return { kind: 'forbidden' }
     const { row, members } = locked
+    const again = operation !== undefined && !(await carryOut(tx, { id: operation, personId }))
     const same = (Object.keys(fields) as (keyof Fields)[]).every((key) => fields[key] === row[key])
-    if (same) return { kind: 'done', conversation: toConversation(row), change: null }
+    if (again || same) return { kind: 'done', conversation: toConversation(row), change: null }
     const written = await write(tx, locked, { ...fields, revision: row.revision + 1 })
     return { kind: 'done', conversation: written, change: { conversation: written, messages: [], members } }
   })

@@ -2,6 +2,7 @@ import { and, asc, eq, inArray } from 'drizzle-orm'
 import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
 import { type Change, lock, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
+import { carryOut, type Operation } from './operations.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
 import { addUsage } from './usage.ts'
@@ -17,6 +18,8 @@ export type Outcome = {
   readonly failure: Failure | null
   readonly truncated: boolean
   readonly stoppedBy: Author | null
+  /** By which somebody has stopped it. */
+  readonly operation?: Operation | undefined
 }
 
 const OPEN: ReplyState[] = ['queued', 'streaming']
@@ -107,7 +110,8 @@ export async function finish(
     const locked = await lock(tx, reply.conversationId)
     if (!locked) return null
     const revision = locked.row.revision + 1
-    const { stoppedBy, text, ...values } = outcome
+    const { stoppedBy, text, operation, ...values } = outcome
+    if (operation) await carryOut(tx, operation)
     const [row] = await tx
       .update(message)
       .set({

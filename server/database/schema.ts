@@ -8,6 +8,10 @@ import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, R
  * Nothing here is an enum type: a value more must not need a table lock.
  */
 
+/** Of a row that goes with its person, or with its room. */
+const ofPerson = () => uuid().references(() => person.id, { onDelete: 'cascade' })
+const ofRoom = () => uuid().references(() => conversation.id, { onDelete: 'cascade' })
+
 export const person = pgTable(
   'person',
   {
@@ -34,9 +38,7 @@ export const session = pgTable(
     id: uuid().primaryKey(),
     /** SHA-256 of the cookie's value, in hex. */
     tokenHash: text().notNull().unique('session_token'),
-    personId: uuid()
-      .notNull()
-      .references(() => person.id, { onDelete: 'cascade' }),
+    personId: ofPerson().notNull(),
     /** The browser's user agent: what a person recognises the device by. */
     label: text().notNull().default(''),
     createdAt: time().notNull().defaultNow(),
@@ -54,8 +56,8 @@ export const link = pgTable(
     tokenHash: text().notNull().unique('link_token'),
     kind: text().$type<Link['kind']>().notNull(),
     /** Whose other device a `device` link signs in. */
-    personId: uuid().references(() => person.id, { onDelete: 'cascade' }),
-    conversationId: uuid().references(() => conversation.id, { onDelete: 'cascade' }),
+    personId: ofPerson(),
+    conversationId: ofRoom(),
     role: text().$type<Role>(),
     label: text().notNull().default(''),
     usesLeft: integer(),
@@ -99,12 +101,8 @@ export const conversation = pgTable(
 export const member = pgTable(
   'member',
   {
-    conversationId: uuid()
-      .notNull()
-      .references(() => conversation.id, { onDelete: 'cascade' }),
-    personId: uuid()
-      .notNull()
-      .references(() => person.id, { onDelete: 'cascade' }),
+    conversationId: ofRoom().notNull(),
+    personId: ofPerson().notNull(),
     role: text().$type<Role>().notNull(),
     /** How many of the room's messages this person has read. */
     read: integer().notNull().default(0),
@@ -120,12 +118,8 @@ export const member = pgTable(
 export const departure = pgTable(
   'departure',
   {
-    conversationId: uuid()
-      .notNull()
-      .references(() => conversation.id, { onDelete: 'cascade' }),
-    personId: uuid()
-      .notNull()
-      .references(() => person.id, { onDelete: 'cascade' }),
+    conversationId: ofRoom().notNull(),
+    personId: ofPerson().notNull(),
     /** True when an owner of the room has decided it: invitations from before that time do not bring them back. */
     removed: boolean().notNull(),
     at: time().notNull().defaultNow(),
@@ -138,9 +132,7 @@ export const message = pgTable(
   'message',
   {
     id: uuid().primaryKey(),
-    conversationId: uuid()
-      .notNull()
-      .references(() => conversation.id, { onDelete: 'cascade' }),
+    conversationId: ofRoom().notNull(),
     parentId: uuid(),
     kind: text().$type<PersonMessage['kind'] | Reply['kind']>().notNull(),
     /** The person who wrote it, or who asked for the reply. */
@@ -191,6 +183,13 @@ export const usage = pgTable(
     index().on(table.day, table.conversationId),
   ],
 )
+
+/** What has been carried out: repeated after a lost answer, it must not undo what somebody else has done since. */
+export const operation = pgTable('operation', {
+  id: uuid().primaryKey(),
+  personId: ofPerson().notNull(),
+  at: time().notNull().defaultNow(),
+})
 
 /** What the owner has set for the whole server. */
 export const setting = pgTable('setting', {

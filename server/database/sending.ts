@@ -85,7 +85,7 @@ function store(by: Person, input: Sending): SQL {
         head_id = case
           when allowed.asks then ${input.replyId}::uuid when ${input.kind}::text = 'note' then allowed.head_id else ${input.id}::uuid
         end,
-        title = case when allowed.title = '' then ${preview(input.text, LIMITS.firstTitleLength)}::text else allowed.title end,
+        title = case when allowed.title = '' and ${input.kind}::text <> 'note' then ${preview(input.text, LIMITS.firstTitleLength)}::text else allowed.title end,
         last_name = ${by.name}::text,
         last_text = ${preview(input.text, LIMITS.previewLength)}::text,
         updated_at = now(),

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Person } from '#contract'
 import type { Queryable } from './conversations.ts'
+import { forgetOperations } from './operations.ts'
 import type { Db } from './open.ts'
 import { link, person, session } from './schema.ts'
 
@@ -66,12 +67,13 @@ export async function sessionsOf(db: Db, personId: string): Promise<{ id: string
 }
 
 /**
- * Forgets sessions and links that nobody can use any more; those that lead into rooms stay for a year, for whoever came by them. Answers the ids of
- * those sessions.
+ * Forgets sessions, links and operations that nobody can use any more; links that lead into rooms stay for a year, for whoever came by them.
+ * Answers the ids of those sessions.
  */
 export async function forgetExpired(db: Db): Promise<string[]> {
   const dead = sql`(${link.expiresAt} < now() or ${link.usesLeft} = 0 or ${link.revokedAt} is not null)`
   await db.delete(link).where(sql`${dead} and (${link.conversationId} is null or ${link.createdAt} < now() - interval '366 days')`)
+  await forgetOperations(db)
   const ended = await db
     .delete(session)
     .where(sql`${session.expiresAt} < now()`)

@@ -1,13 +1,13 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
-import { isOpen, LIMITS, type Message, type Person } from '#contract'
+import { isOpen, LIMITS, type Message, type Person, preview } from '#contract'
 import { type Change, type ConversationRow, reach, thisTransaction, toConversation } from './conversations.ts'
 import { works } from './links.ts'
 import { byIds } from './messages.ts'
 import { type Db, rows } from './open.ts'
 import { conversation, link, member, message } from './schema.ts'
 
-/** A page of a share ends at this many messages, or at this many UTF-16 units of text. */
-const PAGE = { rows: LIMITS.sharedRows, units: 400_000 }
+/** A page of a share ends at this many messages, or at this many UTF-16 units of text: like a page of a room, it has to fit a socket's send buffer. */
+const PAGE = { rows: LIMITS.sharedRows, units: 100_000 }
 /** A copy takes as much as one answer of the database may hold. */
 const WHOLE = { rows: 100_000, units: 100_000_000 }
 /** Rows of one insert: PostgreSQL takes 65,535 parameters. */
@@ -60,10 +60,16 @@ export async function sharedPath(
 }
 
 /**
- * A new room of a person's own with the whole path of another one. Replies that are being written come as far as they are, as interrupted ones.
+ * A new room of a person's own with what a share shows of another one, the whole path; `speaker` is the model's name. Replies that are being written come as far as they are, as interrupted ones.
  * Idempotent by `id`; null: the id is another room's. `change` is null when an earlier call has made it.
  */
-export async function copyShared(db: Db, by: Person, id: string, room: ConversationRow): Promise<{ change: Change | null } | null> {
+export async function copyShared(
+  db: Db,
+  by: Person,
+  id: string,
+  room: ConversationRow,
+  speaker: string,
+): Promise<{ change: Change | null } | null> {
   const mine = await reach(db, id, by.id)
   if (mine) return { change: null }
   const path = room.headId === null ? [] : (await sharedPath(db, room.id, room.headId, WHOLE)).messages
@@ -77,11 +83,12 @@ export async function copyShared(db: Db, by: Person, id: string, room: Conversat
         revision: path.length + 1,
         title: room.title,
         model: room.model,
-        instructions: room.instructions,
         count: path.length,
         headId: last ? (ids.get(last.id) ?? null) : null,
-        lastName: room.lastName,
-        lastText: room.lastText,
+        lastName: last ? (last.kind === 'reply' ? speaker : last.author.name) : null,
+        lastText: last ? preview(last.text, LIMITS.previewLength) : null,
+        // What the model costs is not a guest's to decide, in a room of their own either.
+        guestsAsk: by.kind !== 'guest',
         createdBy: by.id,
         changed: thisTransaction,
       })

@@ -22,11 +22,16 @@ export type ShareParts = {
   readonly replies: Pick<ReplyQueue, 'texts'>
   readonly readers: Readers
   readonly sessions: Sessions
+  /** What the model is called. */
+  readonly speaker: string
   readonly trust: () => Trust
 }
 
 /** Secrets cannot be guessed; this keeps whoever tries from costing much. */
 const MISSES = { max: 30, windowMs: 60_000, maxKeys: 10_000 }
+/** A page, and a new connection, read a whole transcript; a copy writes one. */
+const VIEWS = { max: 300, windowMs: 60_000, maxKeys: 10_000 }
+const COPIES = { max: 10, windowMs: 60_000, maxKeys: 10_000 }
 
 /** The newest part of a room for those who read a share: rows first, then the texts that are ahead of them. null: the room is gone. */
 export async function readShared(
@@ -42,12 +47,15 @@ export async function readShared(
 }
 
 /** Rooms that are shared to read: `/s/<token>`. The secret is in the path, for a page that is readable without a script never sees a fragment. */
-export function sharePages({ database, assets, changes, replies, readers, sessions, trust }: ShareParts) {
+export function sharePages({ database, assets, changes, replies, readers, sessions, speaker, trust }: ShareParts) {
   const { db } = database
   const mayMiss = createAttempts(MISSES)
+  const mayView = createAttempts(VIEWS)
+  const mayCopy = createAttempts(COPIES)
 
   return new Elysia()
     .get('/s/:token', async ({ request, params, server }) => {
+      if (!mayView(from(request, server))) return tooMany(request)
       const share = await find(params.token)
       if (!share) return gone(request, from(request, server))
       const to = new URL(request.url).searchParams.get('to')
@@ -68,6 +76,7 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
     .get('/s/:token/live', async ({ request, params, server }) => {
       if (!isSameOrigin(request, trust()))
         return answer(request, new Response('This socket is for pages of this server only.', { status: 403 }))
+      if (!mayView(from(request, server))) return tooMany(request)
       // A link that is revoked while it is being read would otherwise open this all the same.
       const arrival = readers.arrivals.arrive()
       try {
@@ -87,12 +96,13 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
         if (!isSameOrigin(request, trust())) return answer(request, new Response('This is for pages of this server only.', { status: 403 }))
         const session = await sessions.whoIs(request, trust(), from(request, server))
         if (!session) return answer(request, new Response(null, { status: 303, headers: { location: '/enter' } }))
+        if (!mayCopy(session.person.id)) return tooMany(request)
         const id = new URLSearchParams((await request.text()).slice(0, 1_000)).get('id') ?? ''
         const share = await find(params.token)
         if (!share || !isId(id)) return gone(request, from(request, server))
         const copied = await changes.change(
           id,
-          async () => (await copyShared(db, session.person, id, share.room)) ?? { change: null, taken: true },
+          async () => (await copyShared(db, session.person, id, share.room, speaker)) ?? { change: null, taken: true },
         )
         if ('taken' in copied) return gone(request, from(request, server))
         return answer(request, new Response(null, { status: 303, headers: { location: `/c/${id}` } }))
@@ -113,9 +123,13 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
     return path.messages.length === 0 && path.earlierId === null ? null : { title: room.title, ...path, live: [] }
   }
 
+  function tooMany(request: Request): Response {
+    return answer(request, new Response('Too many tries. Come back in a minute.', { status: 429, headers: { 'retry-after': '60' } }))
+  }
+
   /** One answer for whatever opens nothing: unknown, revoked, expired, removed. */
   function gone(request: Request, address: string): Response {
-    if (!mayMiss(address)) return answer(request, new Response('Too many tries. Come back in a minute.', { status: 429 }))
+    if (!mayMiss(address)) return tooMany(request)
     const words = {
       title: 'This link opens nothing',
       sentence: 'It was revoked, has ended, or was never there. Ask whoever gave it to you for a new one.',

@@ -14,16 +14,26 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
       const { person } = context.socket.data
       const made = await changes.change(
         id,
-        async () => (await create(db, person, id, clean(fields))) ?? { conversation: null, change: null },
+        // What the model costs is not a guest's to decide, in a room of their own either.
+        async () =>
+          (await create(db, person, id, { ...clean(fields), ...(person.kind === 'guest' ? NO_SPENDING : {}) })) ?? {
+            conversation: null,
+            change: null,
+          },
       )
       if (!made.conversation) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       return made.conversation
     }),
 
-    update: conversation.update.handler(async ({ input: { id, ...fields }, context, errors }) => {
+    update: conversation.update.handler(async ({ input: { id, operation, ...fields }, context, errors }) => {
       const { person } = context.socket.data
       if (!(await isMember(db, context.socket, id))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
-      const result = await changes.change(id, async () => ({ change: null, ...(await update(db, person.id, id, clean(fields))) }))
+      if (person.kind === 'guest' && (fields.guestsAsk !== undefined || fields.dayTokens !== undefined))
+        throw errors.FORBIDDEN({ data: { reason: 'role' } })
+      const result = await changes.change(id, async () => ({
+        change: null,
+        ...(await update(db, person.id, id, clean(fields), operation)),
+      }))
       switch (result.kind) {
         case 'done':
           return result.conversation
@@ -97,6 +107,9 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
     return { conversation: room, revision, ...page }
   }
 }
+
+/** How the room of a guest begins: whoever is no guest may ask there, and let guests ask elsewhere. */
+const NO_SPENDING = { guestsAsk: false, dayTokens: null }
 
 function clean<T extends Fields>({ title, model, instructions, ...rest }: T) {
   return {

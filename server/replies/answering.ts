@@ -94,7 +94,7 @@ function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Pre
 async function unasked(parts: ReplyParts, run: Run, closing: AbortSignal, error: unknown): Promise<void> {
   if (run.stop.signal.aborted) {
     const why: StopReason = run.stop.signal.reason
-    if (why.kind === 'person') await stopUnasked(parts, run, why.by, closing)
+    if (why.kind === 'person') await stopUnasked(parts, run, why, closing)
     return
   }
   parts.log.error('reply.not_asked', { reply: run.id, reason: reason(error) })

@@ -1,4 +1,5 @@
 import type { Author } from '#contract'
+import type { Operation } from '../database/operations.ts'
 import { finish, type Outcome } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
@@ -38,9 +39,12 @@ export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, clo
   }
 }
 
+/** Who stops a reply, and by what operation if it is to be done once. */
+export type Stop = { readonly by: Author; readonly operation?: Operation | undefined }
+
 /** Ends a reply that is not being asked for because somebody has stopped it. From the first moment on it is never asked for again. */
-export async function stopUnasked(parts: ReplyParts, reply: Ref, by: Author, closing: AbortSignal): Promise<void> {
-  const { text, ...ending } = { ...NOTHING_SAID, state: 'stopped', stoppedBy: by } satisfies Outcome
+export async function stopUnasked(parts: ReplyParts, reply: Ref, stop: Stop, closing: AbortSignal): Promise<void> {
+  const { text, ...ending } = { ...NOTHING_SAID, state: 'stopped', stoppedBy: stop.by, operation: stop.operation } satisfies Outcome
   let journal: Journal | null = null
   try {
     journal = parts.journals.create({ id: reply.id, conversationId: reply.conversationId, kept: null })

@@ -2,7 +2,7 @@ import type { Author, LiveText } from '#contract'
 import { defer } from '../database/replies.ts'
 import { reason } from '../log.ts'
 import { answer, type Run } from './answering.ts'
-import { stopUnasked } from './ending.ts'
+import { type Stop, stopUnasked } from './ending.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { StopReason } from './run.ts'
 import { Starts } from './starts.ts'
@@ -64,10 +64,10 @@ export class ReplyQueue {
   }
 
   /** Ends a reply, running or waiting, at once; resolves when its row says so. */
-  async stop(reply: Ref, by: Author): Promise<void> {
+  async stop(reply: Ref, how: Stop): Promise<void> {
     const queue = this.#queues.get(reply.conversationId)
     if (queue?.turn.run.id === reply.id) {
-      queue.turn.run.stop.abort({ kind: 'person', by } satisfies StopReason)
+      queue.turn.run.stop.abort({ kind: 'person', ...how } satisfies StopReason)
       await queue.turn.ended
       return
     }
@@ -76,7 +76,7 @@ export class ReplyQueue {
     // Until its row says so, whoever still finds it waiting must not start it.
     let stopping = this.#stopping.get(reply.id)
     if (!stopping) {
-      const written = stopUnasked(this.#parts, reply, by, this.#closing.signal).finally(() => this.#stopping.delete(reply.id))
+      const written = stopUnasked(this.#parts, reply, how, this.#closing.signal).finally(() => this.#stopping.delete(reply.id))
       this.#stopping.set(reply.id, (stopping = { id: reply.id, conversationId: reply.conversationId, written }))
     }
     await stopping.written

@@ -1,11 +1,12 @@
 import { type Author, type Failure, storable, type Usage } from '#contract'
+import type { Operation } from '../database/operations.ts'
 import type { Ending, Journal } from './journal.ts'
 import { type Model, ModelError, type ModelEvent, type ModelRequest } from './model.ts'
 import { createPieces } from './pieces.ts'
 
 /** Why a run is ended from outside. */
 export type StopReason =
-  | { readonly kind: 'person'; readonly by: Author }
+  | { readonly kind: 'person'; readonly by: Author; readonly operation?: Operation | undefined }
   /** The server is stopping. */
   | { readonly kind: 'shutdown' }
 
@@ -82,7 +83,7 @@ export async function followAnswer(options: {
       const reason: StopReason = stopped.reason
       switch (reason.kind) {
         case 'person':
-          return ending({ state: 'stopped', stoppedBy: reason.by })
+          return ending({ state: 'stopped', stoppedBy: reason.by, operation: reason.operation })
         case 'shutdown':
           return ending({ state: 'interrupted', failure: { code: 'restarted' } })
       }

@@ -8,6 +8,8 @@ export type Reader = { readonly linkId: string; readonly conversationId: string;
 
 export type ReaderSocket = ServerWebSocket<Reader>
 
+/** Between two heartbeats of a reader, at least. */
+const LEAST_BEAT_MS = 1_000
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -15,6 +17,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export class Readers {
   readonly arrivals = new Arrivals()
   readonly #open = new Map<ReaderSocket, ReturnType<typeof setTimeout> | null>()
+  readonly #askedAt = new WeakMap<ReaderSocket, number>()
   readonly #page: (conversationId: string) => Promise<SharedPage | null>
 
   /** `page` reads the newest part of a room, its live texts last. */
@@ -45,8 +48,12 @@ export class Readers {
   }
 
   message(socket: ReaderSocket, frame: string | Uint8Array): void {
-    if (frame === HEARTBEAT.ping) socket.send(HEARTBEAT.pong)
-    else socket.close(CLOSE.malformed, 'readers only listen')
+    if (frame !== HEARTBEAT.ping) return socket.close(CLOSE.malformed, 'readers only listen')
+    const now = performance.now()
+    const early = now - (this.#askedAt.get(socket) ?? Number.NEGATIVE_INFINITY) < LEAST_BEAT_MS
+    this.#askedAt.set(socket, now)
+    if (early) socket.close(CLOSE.tooMany, 'too many heartbeats')
+    else socket.send(HEARTBEAT.pong)
   }
 
   remove(socket: ReaderSocket): void {

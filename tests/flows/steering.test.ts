@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { type Conversation, type Message, newId } from '#contract'
+import { type Conversation, isOpen, type Message, newId, type ReplyState } from '#contract'
 import { calmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
@@ -72,6 +72,11 @@ async function rows(conversationId: string): Promise<Map<string, Message>> {
 
 const roomRow = async (conversationId: string): Promise<Conversation> =>
   (await ada.rpc.conversation.pull({ id: conversationId, since: 1, limit: 1 })).conversation
+async function replyOf(conversationId: string, id: string): Promise<ReplyState> {
+  const row = (await rows(conversationId)).get(id)
+  if (row?.kind !== 'reply') throw new Error('there is no such reply')
+  return row.state
+}
 const asked = (mark: string) => emulator.requests.filter(({ prompt }) => prompt.includes(mark))
 const refusal = (code: string, data: object) => ({ code, data })
 const STARTED = refusal('CONFLICT', { reason: 'started' })
@@ -239,4 +244,33 @@ test('names reach the model once there are several speakers, and notes never do'
   await ada.hearEnd(called.replyId)
   expect(emulator.requests.filter(({ rawBody }) => rawBody.includes('between people'))).toEqual([])
   await eventually(async () => (await rows(id)).size === 9)
+})
+
+test('a rename that is repeated after its answer was lost does not undo another one', async () => {
+  const id = await room()
+  const rename = { id, operation: newId(), title: 'of Ada' }
+  expect(await ada.rpc.conversation.update(rename)).toMatchObject({ title: 'of Ada' })
+  const named = await bob.rpc.conversation.update({ id, operation: newId(), title: 'of Bob' })
+  expect(await ada.rpc.conversation.update(rename)).toEqual(named)
+  expect(await roomRow(id)).toEqual(named)
+  expect(named.title).toBe('of Bob')
+})
+
+test('a stop that is repeated after its answer was lost does not end what somebody has resumed', async () => {
+  const { id, running } = await busyRoom()
+  const stop = { id: running.replyId, operation: newId() }
+  const { revision } = await ada.rpc.reply.stop(stop)
+  // One that found it ended has been carried out, too.
+  const late = { id: running.replyId, operation: newId() }
+  expect(await ada.rpc.reply.stop(late)).toMatchObject({ state: 'stopped', revision })
+  await bob.rpc.reply.resume({ id: running.replyId, revision })
+  const answer = await emulator.next()
+  for (const again of [stop, late]) expect(['queued', 'streaming']).toContain((await ada.rpc.reply.stop(again)).state)
+  // Without being in the room the same holds.
+  await ada.rpc.conversation.leave({ id })
+  expect(['queued', 'streaming']).toContain((await ada.rpc.reply.stop(stop)).state)
+  await answer.write('goes on')
+  await answer.finish()
+  await eventually(async () => !isOpen(await replyOf(id, running.replyId)))
+  expect(await replyOf(id, running.replyId)).toBe('complete')
 })

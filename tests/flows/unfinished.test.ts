@@ -86,11 +86,12 @@ for (const end of ['comes back', 'comes back to another server, because this one
   test(`a stop while the database is away ends the reply at once, and is written when the database ${end}`, async () => {
     const words = `to be stopped until it ${end}`
     const { id, running, waiting } = await busyRoom(words)
+    const stops = [running, waiting].map((reply) => ({ id: reply, operation: newId() }))
     const thaw = freeze()
     let seen = ''
     try {
       const start = performance.now()
-      const calls = [running, waiting].map((reply) => refused(other.rpc.reply.stop({ id: reply })))
+      const calls = stops.map((stop) => refused(other.rpc.reply.stop(stop)))
       await emulator.waitForDisconnect(({ prompt }) => prompt.endsWith(words), 2_000)
       expect(performance.now() - start).toBeLessThan(1_000)
       expect(await Promise.all(calls)).toEqual(['UNAVAILABLE', 'UNAVAILABLE'])
@@ -117,6 +118,12 @@ for (const end of ['comes back', 'comes back to another server, because this one
     // The call that had no answer finds what it has done.
     for (const row of rows) expect(await ada.rpc.reply.stop({ id: row.id })).toEqual(row)
     expect(callsFor(words)).toHaveLength(1)
+    // And does not do it again to what was resumed since.
+    for (const [index, { id: reply, revision }] of rows.entries()) {
+      await ada.rpc.reply.resume({ id: reply, revision })
+      expect(isOpen((await ada.rpc.reply.stop(stops[index] ?? { id: '' })).state)).toBe(true)
+    }
+    for (const reply of [waiting, running]) await ada.rpc.reply.stop({ id: reply })
     // The room goes on.
     const next = await ask(id, '[[chunks=3 every=1]] next')
     expect((await ada.hearEnd(next)).row.state).toBe('complete')

@@ -8,7 +8,7 @@ import { askedFor, describeFound, newSeed, search, work } from './run.ts'
 const SEED = newSeed()
 const RUNS = 20_000
 /** Over the real Dexie, which takes several times as long. */
-const INDEXEDDB_RUNS = 800
+const INDEXEDDB_RUNS = 300
 const PROCESSES = 2
 const LIMIT_MS = 6 * 60_000
 

@@ -50,8 +50,8 @@ export class Checks {
 
   /** After every step: the texts of running replies on the screens that may have changed. */
   screens(): void {
-    for (const tab of this.#world.tabs) {
-      if (!tab.changed) continue
+    for (const tab of this.#world.allTabs) {
+      if (!tab.changed || !tab.open) continue
       tab.changed = false
       this.#screen(tab)
     }

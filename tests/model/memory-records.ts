@@ -383,7 +383,7 @@ export const send: typeof sending.send = (db, by, input) =>
       revision: position + stored.length - 1,
       count: row.count + stored.length,
       headId: input.kind === 'note' ? row.headId : asks ? input.replyId : input.id,
-      title: row.title === '' ? preview(input.text, LIMITS.firstTitleLength) : row.title,
+      title: row.title === '' && input.kind === 'prompt' ? preview(input.text, LIMITS.firstTitleLength) : row.title,
       lastName: by.name,
       lastText: preview(input.text, LIMITS.previewLength),
       updatedAt: createdAt,

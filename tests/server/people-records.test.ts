@@ -6,10 +6,12 @@ import { findLink, linksOf, makeLink, revokeLink, spendLink } from '../../server
 import { admit, changeRole, lockMembers, removeMember } from '../../server/database/members.ts'
 import { changedSince } from '../../server/database/messages.ts'
 import { everybody, everyRoom } from '../../server/database/overview.ts'
+import { carryOut, isCarriedOut } from '../../server/database/operations.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
 import { finish } from '../../server/database/replies.ts'
-import { member, person } from '../../server/database/schema.ts'
+import { member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
+import { forgetExpired } from '../../server/database/sessions.ts'
 import { readBudget, writeBudget } from '../../server/database/settings.ts'
 import { reorder, withdraw } from '../../server/database/steering.ts'
 import { dayOf, spendingOf, usageSince } from '../../server/database/usage.ts'
@@ -56,6 +58,22 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
         { person: eve, role: 'viewer', read: 2, seenAt: 1_800_000_000_123 },
       ])
       expect(await readRoster(database.db, newId())).toEqual({ count: 0, members: [] })
+    })
+
+    test('an operation is carried out once with the end of a reply, and is forgotten after a month', async () => {
+      const { db } = database
+      const id = await room()
+      const { replyId } = await ask(id, 'one')
+      const operation = { id: newId(), personId: ada.id }
+      const outcome = { state: 'stopped', text: 'half', model: null, usage: null, failure: null, truncated: false, stoppedBy: ada } as const
+      expect(await isCarriedOut(db, operation.id)).toBe(false)
+      await finish(db, { id: replyId, conversationId: id }, { ...outcome, operation }, 'Model')
+      expect(await isCarriedOut(db, operation.id)).toBe(true)
+      expect(await carryOut(db, operation)).toBe(false)
+      const old = { id: newId(), personId: ada.id }
+      await db.insert(operations).values({ ...old, at: new Date(Date.now() - 31 * 86_400_000) })
+      await forgetExpired(db)
+      expect([await isCarriedOut(db, old.id), await isCarriedOut(db, operation.id)]).toEqual([false, true])
     })
 
     test('an end is written once, and so is what it has cost', async () => {

@@ -183,6 +183,8 @@ describe('a guess', () => {
     await apply(db, room.send(ada, 'news').flatMap(change), ahead)
     expect(await title()).toBe('Mine')
     const [entry] = await db.outbox.toArray()
+    expect(entry?.call.input).toEqual({ id: room.row.id, title: 'Mine', operation: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+    expect(await db.conversations.get(room.row.id)).not.toHaveProperty('operation')
     await apply(db, [{ kind: 'refused', seq: entry?.seq ?? 0, failure: { code: 'forbidden' } }], ahead)
     await apply(db, [{ kind: 'page', since: room.row.revision, answer: room.page(room.row.revision, 50) }], ahead)
     expect(await title()).toBe('news')

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, spyOn, test } from 'bun:test'
-import { type Author, type Message, newId } from '#contract'
+import { type Author, type Member, type Message, newId } from '#contract'
 import { apply } from '../../web/store/apply.ts'
 import {
   discardSend,
@@ -116,6 +116,32 @@ describe('a command', () => {
     expect((await unsent()).map(({ call }) => call.procedure)).toEqual(['conversation.create', 'message.send', 'conversation.create'])
   })
 
+  test('takes no empty room for a new one but an own one in which nobody else is', async () => {
+    const member = (id: string, role: Member['role']): Member => ({
+      person: { id, name: 'Ada', kind: 'member' },
+      role,
+      here: false,
+      seenAt: null,
+      read: 0,
+    })
+    const taken = async (role: Member['role'] | null, people: Member[] | null): Promise<boolean> => {
+      store = openStore(newId())
+      const room = new ModelRoom()
+      const conversationId = room.row.id
+      await load(room)
+      if (role) await apply(store.db, [{ kind: 'membership', row: { conversationId, role, read: 0 } }], new Map())
+      if (people)
+        await apply(store.db, [{ kind: 'people', conversationId, people: [member(store.personId, 'owner'), ...people] }], new Map())
+      return (await newConversation()) === conversationId
+    }
+    expect(await taken('owner', null)).toBe(true)
+    expect(await taken('owner', [])).toBe(true)
+    expect(await taken('owner', [member(ada.id, 'viewer')])).toBe(false)
+    expect(await taken('participant', null)).toBe(false)
+    expect(await taken('viewer', null)).toBe(false)
+    expect(await taken(null, null)).toBe(false)
+  })
+
   test('sends a prompt and clears its draft', async () => {
     const id = await newConversation()
     await saveDraft(id, 'hel')
@@ -202,7 +228,7 @@ describe('a command', () => {
       await resumeReply(reply?.id ?? '')
     }
     expect((await unsent()).map(({ call }) => call)).toEqual([
-      { procedure: 'reply.stop', input: { id: reply?.id ?? '' } },
+      { procedure: 'reply.stop', input: { id: reply?.id ?? '', operation: expect.any(String) } },
       { procedure: 'reply.resume', input: { id: reply?.id ?? '', revision: reply?.revision ?? 0 } },
     ])
   })

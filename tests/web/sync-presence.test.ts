@@ -2,15 +2,17 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { ORPCError } from '@orpc/server'
 import { type Member, newId, TYPING } from '#contract'
 import { RefusedError } from '../../web/lib/refused.ts'
-import { draft, membership, people } from '../../web/store/queries.ts'
+import { draft, draftRow, membership, people } from '../../web/store/queries.ts'
+import { apply } from '../../web/store/apply.ts'
 import { markRead } from '../../web/store/reading.ts'
 import { ask, tellTyping } from '../../web/store/requests.ts'
 import { withdrawPrompt } from '../../web/store/steering.ts'
 import { saveDraft } from '../../web/store/commands.ts'
-import { useStore } from '../../web/store/store.ts'
+import { openStore, type Outcome, useStore } from '../../web/store/store.ts'
 import { Typing } from '../../web/store/typing.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
+import { ModelRoom } from '../support/model-room.ts'
 import { ModelServer } from '../support/model-server.ts'
 import { openTab, type Tab } from '../support/tab.ts'
 
@@ -47,6 +49,14 @@ const told = (server: ModelServer, procedure: string) =>
   server.calls.filter((call) => call.startsWith(procedure)).map((call) => call.split(' ').slice(1).join(' '))
 const mara = { id: newId(), name: 'Mara', kind: 'member' } as const
 const member = (read: number): Member => ({ person: mara, role: 'participant', here: true, seenAt: null, read })
+
+const refusal = async (call: Promise<unknown>) => {
+  const error = await call.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  return error instanceof RefusedError ? error.refused : error
+}
 
 describe('looking', () => {
   test('is told when the room is joined, when another is opened, when the page goes, and anew on every connection', async () => {
@@ -166,13 +176,6 @@ describe('a call that somebody waits for', () => {
     const server = new ModelServer()
     const room = server.open()
     const mine = tab(server, room.row.id)
-    const refusal = async (call: Promise<unknown>) => {
-      const error = await call.then(
-        () => null,
-        (reason: unknown) => reason,
-      )
-      return error instanceof RefusedError ? error.refused : error
-    }
     expect(await refusal(ask('session.me', {}))).toEqual({ code: 'offline' })
     mine.line.connect()
     await eventually(() => mine.store.connection.current === 'online')
@@ -208,5 +211,57 @@ describe('a call that somebody waits for', () => {
     server.before = () => undefined
     await withdrawPrompt(prompt?.id ?? '')
     expect(await draft(id)).toBe('first thought\n\nsecond thought')
+  })
+
+  describe('a prompt that is taken back', () => {
+    async function waiting() {
+      const store = openStore(newId())
+      const room = new ModelRoom()
+      room.send(mara, 'first thought')
+      await apply(store.db, [{ kind: 'page', since: 0, answer: room.page(0, 50) }], new Map())
+      const outcomes: (Outcome | (() => Promise<Outcome>))[] = []
+      const drafts: string[] = []
+      store.requests.on(async (request) => {
+        if (request.kind !== 'ask') return
+        drafts.push(await draft(room.row.id))
+        const outcome = outcomes.shift()
+        if (outcome) request.done(typeof outcome === 'function' ? await outcome() : outcome)
+      })
+      return { id: room.row.id, promptId: room.rows[0]?.id ?? '', outcomes, drafts }
+    }
+    const offline: Outcome = { kind: 'refused', refused: { code: 'offline' } }
+    const started: Outcome = { kind: 'refused', refused: { code: 'CONFLICT', data: { reason: 'started' } } }
+    const done: Outcome = { kind: 'answer', output: {} }
+
+    test('has its text in the draft before it is asked for, and keeps it there once when no answer comes', async () => {
+      const { id, promptId, outcomes, drafts } = await waiting()
+      outcomes.push(offline, done)
+      expect(await refusal(withdrawPrompt(promptId))).toEqual({ code: 'offline' })
+      expect(await draft(id)).toBe('first thought')
+      await withdrawPrompt(promptId)
+      expect(await draft(id)).toBe('first thought')
+      expect(drafts).toEqual(['first thought', 'first thought'])
+    })
+
+    test('leaves the draft as it was when that is refused', async () => {
+      const { id, promptId, outcomes, drafts } = await waiting()
+      outcomes.push(started, started)
+      expect(await refusal(withdrawPrompt(promptId))).toMatchObject({ code: 'CONFLICT' })
+      expect(await draftRow(id)).toBeUndefined()
+      await saveDraft(id, 'second thought', 'a box')
+      expect(await refusal(withdrawPrompt(promptId))).toMatchObject({ code: 'CONFLICT' })
+      expect(await draft(id)).toBe('second thought')
+      expect(drafts).toEqual(['first thought', 'first thought\n\nsecond thought'])
+    })
+
+    test('takes nothing from what was written on until the refusal', async () => {
+      const { id, promptId, outcomes } = await waiting()
+      outcomes.push(async () => {
+        await saveDraft(id, 'first thought, and more', 'a box')
+        return started
+      })
+      expect(await refusal(withdrawPrompt(promptId))).toMatchObject({ code: 'CONFLICT' })
+      expect(await draft(id)).toBe('first thought, and more')
+    })
   })
 })

@@ -139,6 +139,19 @@ test('a text that a command puts before what is typed comes into the box, and no
   expect(keeper.incoming('withdrawn\n\nand then', 'another tab')).toBeNull()
   expect(keeper.incoming('withdrawn\n\nand then')).toBe('withdrawn\n\nand then')
   expect(keeper.incoming('withdrawn\n\nand then')).toBeNull()
+  expect(keeper.incoming('and then', 'another tab')).toBeNull()
+  expect(keeper.incoming('')).toBeNull()
+  expect(keeper.incoming('and then')).toBe('and then')
+  expect(keeper.incoming('then')).toBeNull()
+})
+
+test('a text that a command has put into the box and takes back stays when it was written on', () => {
+  const keeper = new DraftKeeper(async () => undefined)
+  keeper.enter(newId())
+  keeper.typed('and then')
+  expect(keeper.incoming('withdrawn\n\nand then')).toBe('withdrawn\n\nand then')
+  keeper.typed('withdrawn\n\nand then more')
+  expect(keeper.incoming('and then')).toBeNull()
 })
 
 describe('usage', () => {

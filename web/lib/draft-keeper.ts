@@ -10,6 +10,8 @@ export class DraftKeeper {
   #text = ''
   /** What was taken over from the store and not touched since. */
   #taken = ''
+  /** What the box holds since a command has put a text before what was in it. */
+  #put = ''
   /** What was sent last and may still be reported as the draft, until the store says that the draft is gone. */
   #sent: string | null = null
   /** By room, what is to be saved when the save that runs has ended. */
@@ -28,6 +30,7 @@ export class DraftKeeper {
     this.#conversationId = conversationId
     this.#text = ''
     this.#taken = ''
+    this.#put = ''
     this.#sent = null
   }
 
@@ -55,6 +58,13 @@ export class DraftKeeper {
     if (by === '' && this.#text !== '' && stored !== this.#text && stored.endsWith(this.#text)) {
       this.#text = stored
       this.#taken = ''
+      this.#put = stored
+      return stored
+    }
+    // It takes it back, and nobody has typed since.
+    if (by === '' && stored !== '' && this.#text === this.#put && stored !== this.#put && this.#put.endsWith(stored)) {
+      this.#text = stored
+      this.#put = ''
       return stored
     }
     // While it is being saved here, the store may report what this box held some keys ago.

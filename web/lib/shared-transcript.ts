@@ -14,6 +14,8 @@ export class SharedTranscript {
   readonly #place: HTMLElement
   readonly #shown = new Map<string, Shown>()
   #lastId: string | null = null
+  /** The place of the first message that is shown. */
+  #from = 0
   /** Frames that came before the page. */
   #held: ShareFrame[] | null = []
 
@@ -63,10 +65,13 @@ export class SharedTranscript {
       for (const element of this.#place.querySelectorAll('article')) if (!ids.has(element.dataset['messageId'] ?? '')) element.remove()
     for (const message of messages) this.#put(message, texts.get(message.id) ?? message.text)
     this.#lastId = messages.at(-1)?.id ?? null
+    this.#from = messages[0]?.position ?? 0
   }
 
   #message(message: Message): boolean {
     const known = this.#shown.get(message.id)
+    // Of a part that is not on this page.
+    if (!known && message.position < this.#from) return true
     if (message.deleted) {
       // What comes after it hangs on it, so the rest of the path has to be asked for.
       return known === undefined && message.id !== this.#lastId
@@ -88,7 +93,9 @@ export class SharedTranscript {
 
   #delta(replyId: string, offset: number, text: string): boolean {
     const shown = this.#shown.get(replyId)
-    if (!shown || offset > shown.text.length) return false
+    // Its row comes before its first piece, unless it is one from before this page.
+    if (!shown) return true
+    if (offset > shown.text.length) return false
     const more = text.slice(shown.text.length - offset)
     if (more === '') return true
     shown.text += more
@@ -101,7 +108,7 @@ export class SharedTranscript {
   #put(message: Message, text: string): void {
     const stay = following()
     const known = this.#shown.get(message.id)
-    const element = known?.element ?? this.#element(message, text)
+    const element = this.#element(message, text, known)
     const place = element.querySelector<HTMLElement>('.markdown')
     const view = place ? (known?.view ?? new MarkdownView(place)) : null
     this.#shown.set(message.id, { message, text, element, view })
@@ -116,15 +123,18 @@ export class SharedTranscript {
   }
 
   /** The article of a message: as it was printed, or a new one at the end. */
-  #element(message: Message, text: string): HTMLElement {
-    const printed = this.#place.querySelector<HTMLElement>(`article[data-message-id="${CSS.escape(message.id)}"]`)
-    if (printed) return printed
+  #element(message: Message, text: string, known: Shown | undefined): HTMLElement {
+    const printed = known?.element ?? this.#place.querySelector<HTMLElement>(`article[data-message-id="${CSS.escape(message.id)}"]`)
+    // People's prompts change when they change places in the line.
+    const stale = message.kind !== 'reply' && known !== undefined && known.text !== text
+    if (printed && !stale) return printed
     const box = document.createElement('div')
     putHtml(box, articleHtml(message, text))
     const made = box.querySelector<HTMLElement>('article')
     if (!made) throw new Error('a message has no article')
     localTimes(made)
-    this.#place.append(made)
+    if (printed) printed.replaceWith(made)
+    else this.#place.append(made)
     return made
   }
 }

@@ -3,6 +3,7 @@ import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, s
 import type { OutboxCall, OutboxEntry } from './database.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
+import { isAlone } from './people.ts'
 import { PENDING_POSITION, unplaced } from './places.ts'
 import { withSpace } from './space.ts'
 import { type Store, store } from './store.ts'
@@ -14,15 +15,15 @@ export { leave } from './requests.ts'
  * screen is right whatever the network does.
  */
 
-/** The id of a room that nobody has said anything in; makes one if there is none. */
+/** The id of a room of one's own that nobody has said anything in and nobody else is in; makes one if there is none. */
 export function newConversation(): Promise<string> {
   const target = store()
   const { db } = target
-  return change([db.conversations, db.rooms, db.outbox], async () => {
+  return change([db.conversations, db.rooms, db.outbox, db.memberships, db.people], async () => {
     const empty = await db.conversations
       .filter((row) => !row.deleted && row.headId === null && row.last === null && row.title === '')
-      .first()
-    if (empty) return empty.id
+      .toArray()
+    for (const row of empty) if (row.origin === 'local' || (await isAlone(target, row.id))) return row.id
     const id = newId()
     const guess = guessedConversation(id, Date.now())
     await db.conversations.add(guess.conversation)
@@ -48,7 +49,7 @@ export async function updateConversation(
     const row = await db.conversations.get(id)
     if (!row || row.deleted) return
     await db.conversations.put(guessOver(row, fields))
-    await enqueue(target, id, { procedure: 'conversation.update', input: { id, ...fields } })
+    await enqueue(target, id, { procedure: 'conversation.update', input: { id, operation: newId(), ...fields } })
   })
 }
 
@@ -139,7 +140,7 @@ export async function saveDraft(conversationId: string, text: string, by = ''): 
 }
 
 export function stopReply(replyId: string): Promise<void> {
-  return askOfReply(replyId, () => ({ procedure: 'reply.stop', input: { id: replyId } }))
+  return askOfReply(replyId, () => ({ procedure: 'reply.stop', input: { id: replyId, operation: newId() } }))
 }
 
 /** Lets a reply go on that was stopped, interrupted, cut short or failed. */

@@ -39,7 +39,7 @@ export function mergeConversation(
   for (const { call, createdAt } of waiting) {
     switch (call.procedure) {
       case 'conversation.update': {
-        const { id: _, ...fields } = call.input
+        const { id: _, operation: __, ...fields } = call.input
         Object.assign(merged, fields)
         break
       }
@@ -48,7 +48,8 @@ export function mergeConversation(
         break
       case 'message.send':
         merged.last = { name: personName, text: preview(call.input.text, LIMITS.previewLength) }
-        merged.title ||= preview(call.input.text, TITLE_FROM_PROMPT)
+        // A note names no room: its words are for those who are in it.
+        if (call.input.kind === 'prompt') merged.title ||= preview(call.input.text, TITLE_FROM_PROMPT)
         merged.updatedAt = Math.max(merged.updatedAt, createdAt)
         break
       case 'conversation.create':

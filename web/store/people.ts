@@ -1,5 +1,6 @@
 import type { Member, Membership } from '#contract'
 import type { Database } from './database.ts'
+import type { Store } from './store.ts'
 
 /*
  * Who is in which room, inside of a transaction that the caller has begun.
@@ -20,6 +21,13 @@ export async function putPeople(db: Database, conversationId: string, people: re
   const me = await db.facts.get('me')
   const mine = me?.key === 'me' ? people.find(({ person }) => person.id === me.value.person.id) : undefined
   if (mine) await putMemberships(db, [{ conversationId, role: mine.role, read: mine.read }])
+}
+
+/** Whether a room belongs to this person, as far as the server has said, and nobody else is known to be in it. */
+export async function isAlone({ db, personId }: Pick<Store, 'db' | 'personId'>, conversationId: string): Promise<boolean> {
+  if ((await db.memberships.get(conversationId))?.role !== 'owner') return false
+  const roster = await db.people.get(conversationId)
+  return roster?.people.every(({ person }) => person.id === personId) ?? true
 }
 
 /** The room is not this person's any more. */

@@ -26,7 +26,7 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
         break
       }
       case 'conversation.update': {
-        const { id, ...fields } = call.input
+        const { id, operation: _, ...fields } = call.input
         await conversations.update(id, fields)
         break
       }

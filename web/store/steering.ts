@@ -1,21 +1,52 @@
+import { type Refused, refusedOf } from '../lib/refused.ts'
+import type { Database } from './database.ts'
 import { ask } from './requests.ts'
+import { withSpace } from './space.ts'
 import { store } from './store.ts'
 
 /*
  * What is done with prompts that wait for their turn. It needs the server at once: whether it is too late, only the server knows.
  */
 
-/** Takes back a prompt of one's own; its text goes back into the composer, before what is there. Rejects with a RefusedError. */
+/**
+ * Takes back a prompt of one's own; its text goes into the composer, before what is there, and out of it again when the server refuses. Rejects
+ * with a RefusedError; after `offline` the text is in the composer, for the prompt may be gone all the same.
+ */
 export async function withdrawPrompt(id: string): Promise<void> {
   const { db } = store()
   const prompt = await db.messages.get(id)
-  if (!prompt) return
-  await ask('message.withdraw', { id })
-  const { conversationId, text } = prompt
-  await db.transaction('rw', db.drafts, async () => {
-    const draft = await db.drafts.get(conversationId)
-    await db.drafts.put({ conversationId, text: draft?.text ? `${text}\n\n${draft.text}` : text })
+  if (!prompt || prompt.deleted) return
+  // First of all: once the server has it withdrawn, the text is nowhere else, and this page may be gone before it hears of that.
+  const takeOut = await putBefore(db, prompt)
+  try {
+    await ask('message.withdraw', { id })
+  } catch (error) {
+    if (!mayBeDone(refusedOf(error))) await takeOut()
+    throw error
+  }
+}
+
+/** Puts a text before a draft. Returns what takes it out again, unless the draft has been changed in the meantime. */
+function putBefore(db: Database, { conversationId, text }: { conversationId: string; text: string }): Promise<() => Promise<void>> {
+  const change = <T>(task: () => Promise<T>) => withSpace(db, () => db.transaction('rw', db.drafts, task))
+  return change(async () => {
+    const before = (await db.drafts.get(conversationId))?.text ?? ''
+    // It is there from an earlier try that had no answer.
+    if (before === text || before.startsWith(`${text}\n\n`)) return async () => undefined
+    const put = before === '' ? text : `${text}\n\n${before}`
+    await db.drafts.put({ conversationId, text: put })
+    return () =>
+      change(async () => {
+        if ((await db.drafts.get(conversationId))?.text !== put) return
+        // Without its writer: the composer takes from the store only what it did not write itself.
+        await (before === '' ? db.drafts.delete(conversationId) : db.drafts.put({ conversationId, text: before }))
+      })
   })
+}
+
+/** Whether a call may have been carried out although it was not answered. */
+function mayBeDone({ code }: Refused): boolean {
+  return code === 'offline' || code === 'internal'
 }
 
 /**
