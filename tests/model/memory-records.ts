@@ -17,6 +17,7 @@ import type * as conversations from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
+import type * as operations from '../../server/database/operations.ts'
 import type * as presence from '../../server/database/presence.ts'
 import type * as replies from '../../server/database/replies.ts'
 import type * as resuming from '../../server/database/resuming.ts'
@@ -45,6 +46,7 @@ export class Memory {
   readonly people = new Map<string, Person>()
   readonly rooms = new Map<string, Room>()
   readonly messages = new Map<string, MessageRow>()
+  readonly operations = new Set<string>()
   readonly seenAt = new Map<string, number>()
   readonly usage = new Map<string, Used>()
   budget: Budget | null = null
@@ -182,7 +184,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
     return { conversation, change: changeOf(room, conversation, []) }
   })
 
-export const update: typeof conversations.update = (db, personId, id, fields) =>
+export const update: typeof conversations.update = (db, personId, id, fields, operation) =>
   transaction(db, (memory) => {
     const found = reached(memory, id, personId)
     if (!found) return { kind: 'missing' as const }
@@ -192,7 +194,8 @@ export const update: typeof conversations.update = (db, personId, id, fields) =>
     const same = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
     )
-    if (same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+    const again = operation !== undefined && !carriedOut(memory, operation)
+    if (again || same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
     const conversation = write(memory, room, { ...fields, revision: room.row.revision + 1 })
     return { kind: 'done' as const, conversation, change: changeOf(room, conversation, []) }
   })
@@ -442,9 +445,10 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
     const row = memory.messages.get(id)
+    if (room && outcome.operation) carriedOut(memory, outcome.operation.id)
     if (!room || !row?.state || !isOpen(row.state)) return null
     const revision = room.row.revision + 1
-    const { stoppedBy, text, ...values } = outcome
+    const { stoppedBy, text, operation: _, ...values } = outcome
     const finishedAt = new Date()
     const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
     if (ended.usage) {
@@ -523,6 +527,17 @@ export const openReplies: typeof replies.openReplies = (db) =>
         askedBy: authorId === null ? null : { id: authorId },
       })),
   )
+
+/** False: it was before. */
+function carriedOut(memory: Memory, operation: string): boolean {
+  const before = memory.operations.has(operation)
+  memory.operations.add(operation)
+  return !before
+}
+
+export const carryOut: typeof operations.carryOut = (db, { id }) => transaction(db, (memory) => carriedOut(memory, id))
+
+export const isCarriedOut: typeof operations.isCarriedOut = (db, id) => transaction(db, (memory) => memory.operations.has(id))
 
 export const dayOf: typeof usage.dayOf = (atMs) => new Date(atMs).toISOString().slice(0, 10)
 
