@@ -46,7 +46,6 @@ export class Memory {
   readonly people = new Map<string, Person>()
   readonly rooms = new Map<string, Room>()
   readonly messages = new Map<string, MessageRow>()
-  readonly operations = new Set<string>()
   readonly seenAt = new Map<string, number>()
   /** Carried out, by id. */
   readonly operations = new Set<string>()
@@ -209,8 +208,7 @@ export const update: typeof conversations.update = (db, personId, id, fields, op
     const same = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
     )
-    const again = operation !== undefined && !carriedOut(memory, operation)
-    if (again || same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+    if (same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
     const conversation = write(memory, room, { ...fields, revision: room.row.revision + 1 })
     return { kind: 'done' as const, conversation, change: changeOf(room, conversation, []) }
   })
@@ -460,7 +458,6 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
     const row = memory.messages.get(id)
-    if (room && outcome.operation) carriedOut(memory, outcome.operation.id)
     if (!room || !row?.state || !isOpen(row.state)) return null
     if (row.state === 'queued' && row.finishedAt?.getTime() === finishedAt.getTime()) return null
     const revision = room.row.revision + 1
@@ -542,17 +539,6 @@ export const openReplies: typeof replies.openReplies = (db) =>
         askedBy: authorId === null ? null : { id: authorId },
       })),
   )
-
-/** False: it was before. */
-function carriedOut(memory: Memory, operation: string): boolean {
-  const before = memory.operations.has(operation)
-  memory.operations.add(operation)
-  return !before
-}
-
-export const carryOut: typeof operations.carryOut = (db, { id }) => transaction(db, (memory) => carriedOut(memory, id))
-
-export const isCarriedOut: typeof operations.isCarriedOut = (db, id) => transaction(db, (memory) => memory.operations.has(id))
 
 export const dayOf: typeof usage.dayOf = (atMs) => new Date(atMs).toISOString().slice(0, 10)
 

@@ -3,7 +3,6 @@ import { LIMITS, type Message, newId, type Person } from '#contract'
 import * as conversations from '../../server/database/conversations.ts'
 import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
-import * as operations from '../../server/database/operations.ts'
 import type { Db } from '../../server/database/open.ts'
 import * as operations from '../../server/database/operations.ts'
 import * as presence from '../../server/database/presence.ts'
@@ -157,10 +156,6 @@ describe('the records in memory are those of the database', () => {
     const stranger = await place.person('member', 'Zoe')
     for (const who of [ben, ben, eve, stranger]) say(await records.update(db, who.id, id, { title: 'A name', model: null }))
     say(await records.update(db, ben.id, id, { answer: 'mention', instructions: 'short' }))
-    // The same operation again changes nothing, whatever has been done since.
-    const operation = newId()
-    for (const title of ['By an operation', 'And on']) say(await records.update(db, ben.id, id, { title }, operation))
-    say([await records.isCarriedOut(db, operation), await records.isCarriedOut(db, newId())])
     for (const who of [ben, ada, ada]) say(await records.update(db, who.id, id, { guestsAsk: false, dayTokens: 5 }))
   })
 
@@ -338,12 +333,6 @@ describe('the records in memory are those of the database', () => {
     say(told(await records.defer(db, ref, { failure: { code: 'internal' }, retryAt: new Date() })))
     say(await records.readReply(db, ref.id))
     say(await records.readReply(db, asked.id))
-    // What stops a reply that has ended is carried out all the same.
-    const operation = { id: newId(), personId: ada.id }
-    say(told(await records.finish(db, ref, { ...ended, state: 'stopped', stoppedBy: ada, operation }, 'Model')))
-    for (let times = 0; times < 2; times++) say([await records.isCarriedOut(db, operation.id), await records.carryOut(db, operation)])
-    const once = { id: newId(), personId: ada.id }
-    for (let times = 0; times < 2; times++) say(await records.carryOut(db, once))
     // In a room that was removed meanwhile nothing waits any more.
     const last = prompt(id)
     await records.send(db, ada, last)
