@@ -454,8 +454,9 @@ export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
     )
   })
 
-export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker, finishedAt = new Date()) =>
+export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker, at?: Date) =>
   transaction(db, (memory) => {
+    const finishedAt = at ?? new Date()
     const room = memory.rooms.get(conversationId)
     const row = memory.messages.get(id)
     if (!room || !row?.state || !isOpen(row.state)) return null
