@@ -66,8 +66,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'removes the journal before the last write',
     ENDING,
-    'await write(parts, run, { ...ending, text: run.text }, closing)\n  journal.remove()',
-    'journal.remove()\n  await write(parts, run, { ...ending, text: run.text }, closing)',
+    'await write(parts, run, { ...ending, text: run.text }, closing, at)\n  journal.remove()',
+    'journal.remove()\n  await write(parts, run, { ...ending, text: run.text }, closing, at)',
   ),
   mutant('asks for the whole answer when it should go on', 'server/replies/prompt.ts', 'kept: options.kept,', "kept: '',"),
   mutant(
@@ -76,7 +76,12 @@ export const MUTANTS: readonly Mutant[] = [
     'queue.waiting.push(reply)',
     'void this.#start(reply)',
   ),
-  mutant('starts a reply that is being stopped', 'server/replies/queue.ts', ' || this.#stopping.has(reply.id)', ''),
+  mutant(
+    'starts a reply that is being stopped',
+    'server/replies/queue.ts',
+    'if (stopping) {\n      stopping.again = reply\n      return\n    }',
+    '',
+  ),
   mutant(
     'forgets at a start what was waiting',
     RECOVER,
