@@ -17,7 +17,8 @@ const FILL = { notes: 45, units: 60_000 }
 
 /**
  * What badly behaved clients cost the others: the delay of chunks to healthy readers while one person's socket floods the server with calls
- * (and comes back whenever it is closed), and while a room has a thousand readers that read no more; each against the same without them.
+ * (and comes back whenever it is closed), and while a room has a thousand readers that read no more; each against the same without them. Whoever
+ * floods takes a processor of this machine, too: the same flood into another program shows what of the delay is only that.
  */
 export async function crowding(options: Options): Promise<string> {
   const emulator = startHelper('support/emulator-command.ts', [], { PORT: '0' })
@@ -54,6 +55,7 @@ export async function crowding(options: Options): Promise<string> {
     }
 
     const calm: number[] = []
+    const elsewhere: number[] = []
     const flooded: number[] = []
     const stalled: number[] = []
     let closed = 0
@@ -63,6 +65,14 @@ export async function crowding(options: Options): Promise<string> {
       // The round before has left a gigabyte to collect.
       await stream(await open())
       calm.push(await stream(await open()))
+
+      const aside = await open()
+      const other = startHelper('bench/bare.ts')
+      const [, port = ''] = await other.line(/"port":(\d+)/)
+      const harmless = startHelper('bench/flood.ts', [JSON.stringify({ url: `http://127.0.0.1:${port}`, cookie: rude.cookie })])
+      await harmless.line(/flooding/)
+      elsewhere.push(await stream(aside))
+      await Promise.all([harmless.kill(), other.kill()])
 
       const room = await open()
       const before = memoryMb(server.pid)
@@ -89,16 +99,17 @@ export async function crowding(options: Options): Promise<string> {
       stallMb = Math.max(stallMb, watchStalled.end() - least)
       readers.end()
     }
-    const ratio = (of: number[]) =>
+    const ratio = (of: number[], to = calm) =>
       quantile(
-        of.map((p99, round) => p99 / (calm[round] ?? Number.NaN)),
+        of.map((p99, round) => p99 / (to[round] ?? Number.NaN)),
         0.5,
       ).toFixed(2)
     const p99 = (of: number[]) => `${quantile(of, 0.5).toFixed(2)} ms`
     return [
       `Crowding: p99 delay of a chunk to ${options.readers} healthy readers (medians of ${options.rounds} rounds in turns)`,
       `  nobody else                ${p99(calm)}`,
-      `  one flooding person        ${p99(flooded)}, ratio ${ratio(flooded)}, memory +${floodMb.toFixed(0)} MB`,
+      `  one flooding elsewhere     ${p99(elsewhere)}, ratio ${ratio(elsewhere)}`,
+      `  one flooding person        ${p99(flooded)}, ratio ${ratio(flooded)}, to elsewhere ${ratio(flooded, elsewhere)}, memory +${floodMb.toFixed(0)} MB`,
       `  ${options.stalled} stalled readers       ${p99(stalled)}, ratio ${ratio(stalled)}, ${closed} of ${options.stalled * options.rounds} closed, memory at most +${stallMb.toFixed(0)} MB`,
     ].join('\n')
   } finally {
