@@ -231,7 +231,8 @@ test('what waits for a place asks after a kill -9, once, and what was said befor
   const mark = newId()
   const replies: { replyId: string }[] = []
   for (const [index, id] of rooms.entries()) replies.push(await ask(ada, id, `[[hand]] ${mark} ${index}`))
-  const before = [await emulator.next({ prompt: mark }), await emulator.next({ prompt: mark })]
+  // The two that run are in rooms of their own: either may reach the model first.
+  const before = [await emulator.next({ prompt: `${mark} 0` }), await emulator.next({ prompt: `${mark} 1` })]
   expect(asked(mark)).toHaveLength(AT_ONCE)
   // What the two that were running have said by now, they have cost.
   for (const [index, running] of before.entries()) {
