@@ -1,8 +1,8 @@
 import { type Message, newId } from '#contract'
-import { articleHtml, escapeHtml } from '../../web/lib/article.ts'
+import { articleHtml } from '../../web/lib/article.ts'
 import { UNTITLED } from '../../web/lib/words.ts'
 import type { PageAssets } from './assets.ts'
-import { loads, page } from './documents.ts'
+import { escape, loads, page } from './documents.ts'
 
 /** A shared room, whole without a script; with one it goes live. `path` is that of the page; `mine`: the reader has rooms of their own here. */
 export function shareDocument(options: {
@@ -15,7 +15,7 @@ export function shareDocument(options: {
   mine: boolean
 }): string {
   const { assets, path, title, messages, earlierId, newest, mine } = options
-  const name = escapeHtml(title || UNTITLED)
+  const name = escape(title || UNTITLED)
   const earlier =
     earlierId === null ? '' : `<p class="shared-earlier"><a href="${path}?to=${encodeURIComponent(earlierId)}">Earlier messages</a></p>\n`
   const later = newest ? '' : `<p class="shared-earlier"><a href="${path}">Newest messages</a></p>\n`

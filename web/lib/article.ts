@@ -1,5 +1,5 @@
 import { isOpen, type Message } from '#contract'
-import { markdownToHtml } from './markdown.ts'
+import { escapeAll, markdownToHtml } from './markdown.ts'
 import { colourOf, initials } from './person-look.ts'
 import { pieces } from './plain-text.ts'
 import { failureSentence } from './sentences.ts'
@@ -15,9 +15,9 @@ export function articleHtml(message: Message, text: string): string {
   const name = reply ? modelName(message.model, false) : message.author.name
   const look = reply ? 'avatar-model' : `avatar-${colourOf(message.author.id)}`
   const at = new Date(message.createdAt).toISOString()
-  return `<article class="message ${reply ? 'model' : 'user'}" data-message-id="${escapeHtml(message.id)}" data-role="${reply ? 'model' : 'user'}" data-state="${reply ? message.state : 'sent'}"${reply && isOpen(message.state) ? ' aria-busy="true"' : ''}>
-<span class="avatar ${look}" aria-hidden="true">${escapeHtml(reply ? name.slice(0, 1) : initials(name))}</span>
-<header><strong>${escapeHtml(name)}</strong><time class="faint" datetime="${at}">${at.slice(0, 10)} ${at.slice(11, 16)} UTC</time></header>
+  return `<article class="message ${reply ? 'model' : 'user'}" data-message-id="${escapeAll(message.id)}" data-role="${reply ? 'model' : 'user'}" data-state="${reply ? message.state : 'sent'}"${reply && isOpen(message.state) ? ' aria-busy="true"' : ''}>
+<span class="avatar ${look}" aria-hidden="true">${escapeAll(reply ? name.slice(0, 1) : initials(name))}</span>
+<header><strong>${escapeAll(name)}</strong><time class="faint" datetime="${at}">${at.slice(0, 10)} ${at.slice(11, 16)} UTC</time></header>
 <div class="message-body">${reply ? `<div class="markdown" data-part="text">${markdownToHtml(text)}</div>` : plainHtml(text)}${noticeHtml(message)}</div>
 </article>
 `
@@ -42,28 +42,21 @@ export function noticeHtml(message: Message): string {
 }
 
 function notice(sentence: string): string {
-  return `<div class="notice" data-part="notice"><p>${escapeHtml(sentence)}</p></div>`
+  return `<div class="notice" data-part="notice"><p>${escapeAll(sentence)}</p></div>`
 }
 
 function plainHtml(text: string): string {
   const shown = pieces(text).map((piece) => {
     switch (piece.kind) {
       case 'text':
-        return escapeHtml(piece.text)
+        return escapeAll(piece.text)
       case 'link':
-        return `<a href="${escapeHtml(piece.href)}" target="_blank" rel="noopener noreferrer nofollow">${escapeHtml(piece.text)}</a>`
+        return `<a href="${escapeAll(piece.href)}" target="_blank" rel="noopener noreferrer nofollow">${escapeAll(piece.text)}</a>`
       case 'code':
-        return `<code>${escapeHtml(piece.text)}</code>`
+        return `<code>${escapeAll(piece.text)}</code>`
       case 'fence':
-        return `<pre class="fence">${escapeHtml(piece.text)}</pre>`
+        return `<pre class="fence">${escapeAll(piece.text)}</pre>`
     }
   })
   return `<div class="plain" data-part="text">${shown.join('')}</div>`
-}
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-
-/** A text as part of HTML, inside of an attribute's quotes, too. */
-export function escapeHtml(value: string): string {
-  return value.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }

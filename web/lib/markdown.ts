@@ -94,7 +94,8 @@ function render(tokens: Token[], levelBefore: number): string {
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-function escapeAll(value: string): string {
+/** A text as part of HTML, inside of an attribute's quotes, too. */
+export function escapeAll(value: string): string {
   return value.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }
 
