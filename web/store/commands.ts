@@ -33,12 +33,11 @@ export function newConversation(): Promise<string> {
   })
 }
 
-export async function renameConversation(id: string, title: string): Promise<void> {
-  const clean = label(title, LIMITS.titleLength)
-  if ((await store().db.conversations.get(id))?.title !== clean) await updateConversation(id, { title: clean })
+export function renameConversation(id: string, title: string): Promise<void> {
+  return updateConversation(id, { title: label(title, LIMITS.titleLength) })
 }
 
-/** Sets the title or a rule of a room. */
+/** Sets the title or a rule of a room; asks for nothing where all is so already. */
 export async function updateConversation(
   id: string,
   fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>,
@@ -47,11 +46,14 @@ export async function updateConversation(
   const { db } = target
   await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
-    if (!row || row.deleted) return
+    if (!row || row.deleted || isSo(row, fields)) return
     await db.conversations.put(guessOver(row, fields))
     await enqueue(target, id, { procedure: 'conversation.update', input: { id, operation: newId(), ...fields } })
   })
 }
+
+const isSo = (row: Conversation, fields: Partial<Conversation>): boolean =>
+  Object.entries(fields).every(([name, value]) => row[name as keyof Conversation] === value)
 
 /** Removes a room for everybody. What was not sent yet is dropped with it. */
 export async function removeConversation(id: string): Promise<void> {
