@@ -78,7 +78,7 @@ export const Failure = Type.Union([
   /** The server was killed or restarted while the reply was being written. */
   strict({ code: Type.Literal('restarted') }),
   /** The tokens of the day are used up, those of the person who asked or those of the room; again from `resetAt`. */
-  strict({ code: Type.Literal('budget_used_up'), whose: oneOf('person', 'room'), resetAt: Time }),
+  strict({ code: Type.Literal('budget_used_up'), whose: oneOf('person', 'room', 'server'), resetAt: Time }),
   strict({ code: Type.Literal('internal') }),
 ])
 export type Failure = Static<typeof Failure>

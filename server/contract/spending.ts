@@ -7,6 +7,8 @@ const Amount = Type.Integer({ minimum: 0, maximum: 2_000_000_000 })
 export const Budget = strict({
   personDayTokens: nullable(Amount),
   roomDayTokens: nullable(Amount),
+  /** Of all people and rooms together: whoever comes by an invitation adds to no more than this. */
+  serverDayTokens: nullable(Amount),
   /** Questions of one person to the model within a minute; those above it wait. */
   personMinuteRequests: nullable(Type.Integer({ minimum: 1, maximum: 1_000 })),
 })

@@ -38,7 +38,7 @@ export async function addUsage(
     })
 }
 
-/** The tokens of a day that whoever asked for a reply, and its room, have used, and their own bounds. null: there is no such reply. */
+/** The tokens of a day that whoever asked for a reply, its room, and all together have used, and the bounds of the first two. null: there is no such reply. */
 export async function spendingOf(db: Queryable, replyId: string, day: string) {
   const [found] = await db
     .select({
@@ -47,12 +47,13 @@ export async function spendingOf(db: Queryable, replyId: string, day: string) {
       roomBound: conversation.dayTokens,
       byPerson: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date and person_id = ${message.authorId})`,
       inRoom: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date and conversation_id = ${message.conversationId})`,
+      inAll: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date)`,
     })
     .from(message)
     .innerJoin(conversation, eq(conversation.id, message.conversationId))
     .leftJoin(person, eq(person.id, message.authorId))
     .where(eq(message.id, replyId))
-  return found ? { ...found, byPerson: Number(found.byPerson), inRoom: Number(found.inRoom) } : null
+  return found ? { ...found, byPerson: Number(found.byPerson), inRoom: Number(found.inRoom), inAll: Number(found.inAll) } : null
 }
 
 /** A person's own bound; null: the server's. */

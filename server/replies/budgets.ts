@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import { readBudget, writeBudget } from '../database/settings.ts'
 import { dayEnd, dayOf, spendingOf } from '../database/usage.ts'
 
-const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, personMinuteRequests: null }
+const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, serverDayTokens: null, personMinuteRequests: null }
 
 /** What the model may cost, as the owner of the server has set it. */
 export class Budgets {
@@ -16,7 +16,7 @@ export class Budgets {
   }
 
   static async open(db: Db): Promise<Budgets> {
-    return new Budgets(db, (await readBudget(db)) ?? NO_BOUND)
+    return new Budgets(db, { ...NO_BOUND, ...(await readBudget(db)) })
   }
 
   get current(): Budget {
@@ -36,12 +36,13 @@ export class Budgets {
     const now = Date.now()
     const spending = await spendingOf(this.#db, replyId, dayOf(now))
     if (!spending) return null
-    const { personDayTokens, roomDayTokens } = this.#current
+    const { personDayTokens, roomDayTokens, serverDayTokens } = this.#current
     // The owner may give a person more than others have; a room's owner may only give less to it than the server does.
     const person = spending.disabled ? 0 : (spending.personBound ?? personDayTokens)
     const room = Math.min(spending.roomBound ?? Infinity, roomDayTokens ?? Infinity)
     const resetAt = dayEnd(now)
     if (person !== null && spending.byPerson >= person) return { code: 'budget_used_up', whose: 'person', resetAt }
-    return spending.inRoom >= room ? { code: 'budget_used_up', whose: 'room', resetAt } : null
+    if (spending.inRoom >= room) return { code: 'budget_used_up', whose: 'room', resetAt }
+    return spending.inAll >= (serverDayTokens ?? Infinity) ? { code: 'budget_used_up', whose: 'server', resetAt } : null
   }
 }

@@ -4,12 +4,14 @@ import { type Budget, newId, type Reply, type UsageRow } from '#contract'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
-import { admit, enter, type Entered, introduce } from '../support/people.ts'
+import { admit, comeIn, enter, type Entered, introduce, inviteTo } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 const AT_ONCE = 2
-const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, personMinuteRequests: null }
+/** All of these tests are to be of one day of the server's. */
+const TESTS_MS = 3 * 60_000
+const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, serverDayTokens: null, personMinuteRequests: null }
 
 let emulator: Emulator
 let postgres: Postgres
@@ -20,6 +22,8 @@ let ada: TestClient
 let bob: TestClient
 
 beforeAll(async () => {
+  const leftMs = midnight() - Date.now()
+  if (leftMs < TESTS_MS) await Bun.sleep(leftMs)
   emulator = await startEmulator()
   postgres = await startPostgres()
   const env = {
@@ -33,7 +37,7 @@ beforeAll(async () => {
   member = await introduce(postgres.url, owner, 'Bob')
   ada = await connect(server, owner.cookie)
   bob = await connect(server, member.cookie)
-}, 60_000)
+}, TESTS_MS + 60_000)
 
 afterAll(async () => {
   expect(await server.stop()).toBe(0)
@@ -173,6 +177,24 @@ test('a room may be given less than the server gives to each, not more; none at 
   expect(asked(mark)).toEqual([])
   await ada.rpc.admin.setBudget(NO_BOUND)
   await expect(bob.rpc.conversation.update({ id, dayTokens: null })).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('all together are given no more than the server has for a day, however many come in by an invitation', async () => {
+  const id = await room()
+  await end(ada, id, '[[chunks=1]]')
+  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: 1, personDayTokens: 1_000_000 })
+  const { token } = await inviteTo(ada, id)
+  const guest = await comeIn(server, token, 'Gil')
+  const gil = await connect(server, guest.cookie)
+  const mark = newId()
+  for (const client of [gil, bob, ada]) {
+    const refused = await end(client, id, `[[chunks=1]] ${mark}`)
+    expect(refused).toMatchObject({ state: 'failed', failure: { code: 'budget_used_up', whose: 'server', resetAt: midnight() } })
+  }
+  expect(asked(mark)).toEqual([])
+  await ada.rpc.admin.setBudget(NO_BOUND)
+  expect((await end(gil, id, '[[chunks=1]]')).state).toBe('complete')
+  await gil.close()
 })
 
 test('whoever asks faster than they may waits and is told until when; the others do not; what waits can be taken back', async () => {

@@ -574,6 +574,7 @@ export const spendingOf: typeof usage.spendingOf = (db, replyId, day) =>
       roomBound: room.row.dayTokens,
       byPerson: sum(({ personId }) => personId === row.authorId),
       inRoom: sum(({ conversationId }) => conversationId === row.conversationId),
+      inAll: sum(() => true),
     }
   })
 

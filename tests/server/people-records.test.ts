@@ -88,6 +88,7 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
         personBound: null,
         roomBound: null,
         byPerson: 16,
+        inAll: 16,
         inRoom: 16,
       })
       const { rows, more } = await usageSince(database.db, ada, today)
@@ -145,7 +146,7 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
 
     test('a budget is kept as it was set last', async () => {
       expect(await readBudget(database.db)).toBeNull()
-      const budget = { personDayTokens: 5, roomDayTokens: null, personMinuteRequests: 2 }
+      const budget = { personDayTokens: 5, roomDayTokens: null, serverDayTokens: 6, personMinuteRequests: 2 }
       await writeBudget(database.db, { ...budget, personDayTokens: 1 })
       await writeBudget(database.db, budget)
       expect(await readBudget(database.db)).toEqual(budget)

@@ -10,6 +10,9 @@ export type SendFailure =
   | { code: 'invalid' }
   | { code: 'internal' }
 
+const spender = (budget: 'person' | 'room' | 'server', person: string): string =>
+  ({ person, room: 'This room’s', server: 'This server’s' })[budget]
+
 /** Why a reply did not end well, for the reader; `whose`: of whoever asked for it. */
 export function failureSentence(failure: Failure, whose = 'Their'): string {
   switch (failure.code) {
@@ -38,7 +41,7 @@ export function failureSentence(failure: Failure, whose = 'Their'): string {
     case 'restarted':
       return 'The server was restarted while this answer was being written.'
     case 'budget_used_up':
-      return `${failure.whose === 'room' ? 'This room’s' : whose} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
+      return `${spender(failure.whose, whose)} tokens for today are used up. There are new ones at ${timeOfDay(failure.resetAt)}.`
     case 'internal':
       return 'Something went wrong on the server while this answer was being written.'
   }
