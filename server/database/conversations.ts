@@ -172,6 +172,16 @@ export async function bury(tx: Transaction, { row }: { row: ConversationRow }): 
     .where(and(eq(message.conversationId, row.id), eq(message.state, 'queued')))
 }
 
+/** Whether an id is that of a room which somebody is not in. */
+export async function isForeign(db: Queryable, id: string, personId: string): Promise<boolean> {
+  const [found] = await db
+    .select({ role: member.role })
+    .from(conversation)
+    .leftJoin(member, and(eq(member.conversationId, conversation.id), eq(member.personId, personId)))
+    .where(eq(conversation.id, id))
+  return found !== undefined && found.role === null
+}
+
 /** Reaches a conversation through a membership, without a lock. */
 export async function reach(db: Queryable, id: string, personId: string): Promise<{ row: ConversationRow; role: Role } | null> {
   const [found] = await db

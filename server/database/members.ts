@@ -1,8 +1,8 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { Conversation, Role } from '#contract'
 import { bury, lock, thisTransaction, toConversation, type Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
-import { departure, member } from './schema.ts'
+import { departure, link, member } from './schema.ts'
 
 /** What a room has become to somebody; `conversation` when it is new to them. */
 export type Placed = {
@@ -53,33 +53,35 @@ export async function wasRemoved(tx: Transaction, conversationId: string, person
 }
 
 /**
- * Gives somebody another role, by an owner of the room. Who hands the room over is a participant afterwards, so that there is one owner.
- * `nobody`: they are not in the room.
+ * Gives somebody another role, by an owner of the room. Who hands the room over is a participant afterwards, so that there is one owner, and
+ * every link to it ends: `revoked`. `nobody`: they are not in the room.
  */
 export async function changeRole(
   db: Db,
   by: string,
   change: { conversationId: string; personId: string; role: Role },
-): Promise<Outcome<'done' | 'missing' | 'nobody' | 'role' | 'last_owner'>> {
+): Promise<Outcome<'done' | 'missing' | 'nobody' | 'role' | 'last_owner'> & { readonly revoked: readonly string[] }> {
   return db.transaction(async (tx) => {
-    const refused = <K extends string>(kind: K) => ({ kind, ...NOBODY_MOVED })
+    const refused = <K extends string>(kind: K) => ({ kind, ...NOBODY_MOVED, revoked: [] })
     const room = await lockMembers(tx, change.conversationId)
     const mine = room?.members.get(by)
     if (!room || !mine) return refused('missing')
     if (mine.role !== 'owner') return refused('role')
     const theirs = room.members.get(change.personId)
     if (!theirs) return refused('nobody')
-    if (theirs.role === change.role) return { kind: 'done', ...NOBODY_MOVED }
+    if (theirs.role === change.role) return refused('done')
     if (change.personId === by) return refused('last_owner')
     const roles: [typeof mine, Role][] = [[theirs, change.role]]
     if (change.role === 'owner') roles.push([mine, 'participant'])
+    const revoked = change.role === 'owner' ? await revokeLinksTo(tx, room.row.id) : []
     for (const [row, role] of roles) {
       await tx
         .update(member)
         .set({ role, changed: thisTransaction })
         .where(of(member, room.row.id, row.personId))
     }
-    return { kind: 'done', gone: [], placed: roles.map(([{ personId, read }, role]) => ({ personId, role, read, conversation: null })) }
+    const placed = roles.map(([{ personId, read }, role]) => ({ personId, role, read, conversation: null }))
+    return { kind: 'done', gone: [], placed, revoked }
   })
 }
 
@@ -109,6 +111,15 @@ export async function removeMember(
     if (theirs) await depart(tx, conversationId, personId, !leaving)
     return { kind: 'done', ...gone, buried: false }
   })
+}
+
+async function revokeLinksTo(tx: Transaction, conversationId: string): Promise<string[]> {
+  const ended = await tx
+    .update(link)
+    .set({ revokedAt: sql`now()` })
+    .where(and(eq(link.conversationId, conversationId), isNull(link.revokedAt)))
+    .returning({ id: link.id })
+  return ended.map(({ id }) => id)
 }
 
 /** Takes out of a locked room whoever came into it by a link, but for its owner. Answers who that was. */

@@ -4,7 +4,7 @@ import { createAttempts } from '../access/attempts.ts'
 import { addressOf, isSameOrigin, isSecure, type Trust } from '../access/requests.ts'
 import type { Sessions } from '../access/sessions.ts'
 import { hashToken, isToken } from '../access/tokens.ts'
-import { current } from '../database/conversations.ts'
+import { current, isForeign } from '../database/conversations.ts'
 import type { Database } from '../database/open.ts'
 import { copyShared, findShare, type Share, sharedPath } from '../database/shares.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
@@ -99,10 +99,12 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
         if (!mayCopy(session.person.id)) return tooMany(request)
         const id = new URLSearchParams((await request.text()).slice(0, 1_000)).get('id') ?? ''
         const share = await find(params.token)
-        if (!share || !isId(id)) return gone(request, from(request, server))
-        const copied = await changes.change(
+        const { person } = session
+        if (!share || !isId(id) || (await isForeign(db, id, person.id))) return gone(request, from(request, server))
+        const copied = await changes.found(
           id,
-          async () => (await copyShared(db, session.person, id, share.room, speaker)) ?? { change: null, taken: true },
+          person.id,
+          async () => (await copyShared(db, person, id, share.room, speaker)) ?? { change: null, taken: true },
         )
         if ('taken' in copied) return gone(request, from(request, server))
         return answer(request, new Response(null, { status: 303, headers: { location: `/c/${id}` } }))

@@ -1,5 +1,5 @@
 import { label, LIMITS, storable } from '#contract'
-import { create, type Fields, reach, remove, toConversation, update } from '../database/conversations.ts'
+import { create, type Fields, isForeign, reach, remove, toConversation, update } from '../database/conversations.ts'
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
 import { type Joining, joinRoom, leaveRoom } from '../rooms/sockets.ts'
@@ -12,8 +12,10 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
 
     create: conversation.create.handler(async ({ input: { id, ...fields }, context, errors }) => {
       const { person } = context.socket.data
-      const made = await changes.change(
+      if (await isForeign(db, id, person.id)) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
+      const made = await changes.found(
         id,
+        person.id,
         // What the model costs is not a guest's to decide, in a room of their own either.
         async () =>
           (await create(db, person, id, { ...clean(fields), ...(person.kind === 'guest' ? NO_SPENDING : {}) })) ?? {
@@ -46,6 +48,7 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
 
     remove: conversation.remove.handler(async ({ input: { id }, context, errors }) => {
       const { person } = context.socket.data
+      if (!(await isMember(db, context.socket, id))) return {}
       const result = await changes.remove(id, async () => ({ members: [], ...(await remove(db, person.id, id)) }))
       if (result.kind === 'forbidden') throw errors.FORBIDDEN({ data: { reason: 'role' } })
       if (result.members.length > 0) replies.drop(id, person)

@@ -1,11 +1,13 @@
 import { changeRole, removeMember } from '../database/members.ts'
-import { os, type Parts } from './router.ts'
+import { isMember, os, type Parts } from './router.ts'
 
-export function memberProcedures({ db, changes, presence, replies }: Parts) {
+export function memberProcedures({ db, changes, presence, readers, replies }: Parts) {
   return {
     update: os.member.update.handler(async ({ input, context, errors }) => {
       const { person } = context.socket.data
-      const { kind } = await changes.members(input.conversationId, () => changeRole(db, person.id, input))
+      if (!(await isMember(db, context.socket, input.conversationId))) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      const { kind, revoked } = await changes.members(input.conversationId, () => changeRole(db, person.id, input))
+      for (const linkId of revoked) readers.closeLink(linkId)
       switch (kind) {
         case 'done':
           return { people: await presence.people(input.conversationId) }
@@ -21,6 +23,10 @@ export function memberProcedures({ db, changes, presence, replies }: Parts) {
 
     remove: os.member.remove.handler(async ({ input: { conversationId, personId }, context, errors }) => {
       const { person } = context.socket.data
+      if (!(await isMember(db, context.socket, conversationId))) {
+        if (personId === person.id) return {}
+        throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      }
       const result = await changes.members(conversationId, () => removeMember(db, person.id, conversationId, personId))
       switch (result.kind) {
         case 'done':

@@ -92,6 +92,17 @@ export function createChanges({ bus, sockets, presence, readers, look }: Changes
         return result
       })
     },
+    /** Runs `work`, which makes a room for somebody or finds that it was made before, and tells all tabs of theirs that it is there and theirs. */
+    found<T extends { readonly change: Change | null }>(conversationId: string, personId: string, work: () => Promise<T>): Promise<T> {
+      return inTurn(conversationId, async () => {
+        const result = await work()
+        if (result.change) {
+          publish(bus, result.change)
+          bus.publish(personTopic(personId), ['membership', conversationId, 'owner', result.change.conversation.count])
+        }
+        return result
+      })
+    },
     /** Runs `work`, then tells those whom it names what the room is to them now, and the room who is in it. */
     members<T extends Standing>(conversationId: string, work: () => Promise<T>): Promise<T> {
       return inTurn(conversationId, async () => {

@@ -334,6 +334,12 @@ test('a link that is revoked with its people takes out all who came by it, and n
   for (const one of [bobs, eves, carols]) await one.close()
 })
 
+async function shareOf(conversationId: string, owner = tab): Promise<{ id: string; token: string }> {
+  const secret = { id: newId(), token: newToken() }
+  await owner.rpc.link.share({ ...secret, conversationId, label: '', lastsMs: null })
+  return secret
+}
+
 /** Reads a share as its page does; answers what it hears, and the code with which it is closed. */
 async function read(token: string): Promise<{ frames: string[]; closed: Promise<number> }> {
   const url = new URL(`/s/${token}/live`, server.url)
@@ -352,13 +358,8 @@ async function read(token: string): Promise<{ frames: string[]; closed: Promise<
 test('readers of a share hear no note, and are closed when it is revoked, its room goes or its maker is disabled', async () => {
   const bob = await introduce(postgres.url, ada, 'Bob')
   const bobs = await connect(server, bob.cookie)
-  const share = async (owner: TestClient, conversationId: string) => {
-    const secret = { id: newId(), token: newToken() }
-    await owner.rpc.link.share({ ...secret, conversationId, label: '', lastsMs: null })
-    return secret
-  }
   const rooms = [await room(), await room(), await room(bobs)] as const
-  const shares = [await share(tab, rooms[0]), await share(tab, rooms[1]), await share(bobs, rooms[2])] as const
+  const shares = [await shareOf(rooms[0]), await shareOf(rooms[1]), await shareOf(rooms[2], bobs)] as const
   const readers = await Promise.all(shares.map(({ token }) => read(token)))
   await join(tab, rooms[0])
   await note(tab, rooms[0], 'for people only')
@@ -379,6 +380,67 @@ test('readers of a share hear no note, and are closed when it is revoked, its ro
     expect((await (await read(shares[index]?.token ?? '')).closed) >= 1000).toBe(true)
   }
   await bobs.closed
+})
+
+test('whoever hands a room over hands over its door: no link to it works any longer, and readers are closed', async () => {
+  const id = await room()
+  const heir = await introduce(postgres.url, ada, 'Hera')
+  const invitation = await inviteTo(tab, id)
+  expect((await reopen(invitation.token, heir)).status).toBe(200)
+  const share = await shareOf(id)
+  const reader = await read(share.token)
+  await tab.rpc.member.update({ conversationId: id, personId: heir.person.id, role: 'owner' })
+  expect(await within(reader.closed, AT_ONCE_MS, 'The end of a reader')).toBe(CLOSE.removed)
+  expect((await postEnter(server, { token: invitation.token, name: 'Late' })).status).toBe(410)
+  expect((await fetch(new URL(`/s/${share.token}`, server.url))).status).toBe(404)
+  const heras = await connect(server, heir.cookie)
+  expect((await heras.rpc.link.list({ conversationId: id })).links).toEqual([])
+  // The door of the new owner is theirs.
+  const theirs = await inviteTo(heras, id)
+  await comeIn(server, theirs.token, 'Late')
+  await heras.close()
+})
+
+test('a room made in one tab is there, and its maker’s own, in every other tab of theirs', async () => {
+  const other = await connect(server, ada.cookie)
+  const id = await room()
+  expect(await other.hear((frame) => frame[0] === 'conversation' && frame[1].id === id)).toBeDefined()
+  expect(await other.hear((frame) => frame[0] === 'membership' && frame[1] === id)).toEqual(['membership', id, 'owner', 0])
+  await other.close()
+})
+
+test('nobody who is not in a room can make its people wait', async () => {
+  const id = await room()
+  const mallory = await introduce(postgres.url, ada, 'Mallory')
+  const mallorys = await connect(server, mallory.cookie)
+  const { token } = await shareOf(id)
+  // Whoever holds the room's row holds all who stand in line for it; a stranger is answered before the line.
+  await sql.begin(async (tx) => {
+    await tx`select 1 from conversation where id = ${id} for update`
+    const answers = await Promise.all([
+      refusalOf(mallorys.rpc.conversation.create({ id, title: 'Mine' })),
+      refusalOf(mallorys.rpc.conversation.remove({ id })),
+      refusalOf(mallorys.rpc.member.update({ conversationId: id, personId: ada.person.id, role: 'viewer' })),
+      refusalOf(mallorys.rpc.member.remove({ conversationId: id, personId: ada.person.id })),
+      refusalOf(mallorys.rpc.member.remove({ conversationId: id, personId: mallory.person.id })),
+      fetch(new URL(`/s/${token}/copy`, server.url), {
+        method: 'POST',
+        headers: { origin: new URL(server.url).origin, cookie: mallory.cookie },
+        body: new URLSearchParams({ id }),
+        redirect: 'manual',
+      }).then(({ status }) => status),
+    ])
+    expect(answers.map((answer) => (typeof answer === 'number' ? answer : (answer?.code ?? null)))).toEqual([
+      'CONFLICT',
+      null,
+      'NOT_FOUND',
+      'NOT_FOUND',
+      null,
+      404,
+    ])
+  })
+  await note(tab, id)
+  await mallorys.close()
 })
 
 test('only an owner changes roles; the room has one, who cannot leave it without an heir, unless they are alone', async () => {

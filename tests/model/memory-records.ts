@@ -231,6 +231,9 @@ export const reach: typeof conversations.reach = (db, id, personId) =>
     return found && { row: found.room.row, role: found.role }
   })
 
+export const isForeign: typeof conversations.isForeign = (db, id, personId) =>
+  transaction(db, ({ rooms }) => rooms.has(id) && rooms.get(id)?.members.has(personId) !== true)
+
 export const current: typeof conversations.current = (db, id) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(id)
