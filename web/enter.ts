@@ -1,6 +1,7 @@
 import { LIMITS } from '#contract'
 import { pageFacts } from './lib/page.ts'
 import { type EnterError, enterSentence, type Opening, welcomeSentence } from './lib/enter-sentences.ts'
+import { hasPasskeys, passkeySentence, usePasskey } from './lib/passkeys.ts'
 import './styles/enter.css'
 
 const ERRORS: readonly EnterError[] = [
@@ -53,21 +54,23 @@ async function post(path: string, input: object, signal?: AbortSignal): Promise<
 }
 
 function explain(place: HTMLElement): void {
-  const how = element('p', 'This is a private room for people and Gemini. To come in you need a link.')
+  const key = mayHavePasskey() ? 'a link or your passkey' : 'a link'
+  const how = element('p', `This is a private room for people and Gemini. To come in you need ${key}.`)
   const command = document.createElement('p')
-  command.append('Whoever runs this server gets one with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
+  command.append('Whoever runs this server gets a link with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
+  command.className = 'hint'
   place.replaceChildren(how, command)
-  void offerAnotherWay(place)
+  void offerAnotherWay(how)
 }
 
 /** For whoever has no link that is any good: back to where they are signed in, or in by a passkey. */
-async function offerAnotherWay(place: HTMLElement): Promise<void> {
-  if (!(await isSignedIn())) return offerPasskey(place, 'primary', () => location.assign('/'))
+async function offerAnotherWay(after: HTMLElement): Promise<void> {
+  if (!(await isSignedIn())) return offerPasskey(after, 'primary', () => location.assign('/'))
   const link = element('a', 'Go to your conversations')
   Object.assign(link, { className: 'button primary', href: '/' })
   const line = document.createElement('p')
   line.append(link)
-  place.append(line)
+  after.after(line)
 }
 
 /** Without a session the server would lead them back here. */
@@ -77,13 +80,16 @@ async function isSignedIn(): Promise<boolean> {
   return room?.ok === true
 }
 
-/** Signs in by a passkey, where server and browser have them. It is loaded before the click: a browser asks for one only right after it. */
-async function offerPasskey(place: HTMLElement, look: 'primary' | '', whenIn: () => void): Promise<void> {
-  if (document.body.dataset['passkeys'] !== 'true') return
-  const shown = place.firstChild
-  const { hasPasskeys, passkeySentence, usePasskey } = await import('./lib/passkeys.ts')
-  // Another link may have been opened in the meantime.
-  if (!hasPasskeys() || place.firstChild !== shown) return
+/** Whether server and browser have them. */
+function mayHavePasskey(): boolean {
+  return document.body.dataset['passkeys'] === 'true' && hasPasskeys()
+}
+
+/** Signs in by a passkey. */
+function offerPasskey(after: HTMLElement, look: 'primary' | '', whenIn: () => void): void {
+  if (!mayHavePasskey()) return
+  const way = element('div', '')
+  way.className = 'way'
   const button = element('button', 'Use a passkey')
   button.className = `button ${look}`
   const sentence = element('p', '')
@@ -101,7 +107,8 @@ async function offerPasskey(place: HTMLElement, look: 'primary' | '', whenIn: ()
     await signIn().catch((error: unknown) => (sentence.textContent = passkeySentence(error, 'using')))
     button.disabled = false
   })
-  place.append(button, sentence)
+  way.append(button, sentence)
+  after.after(way)
 }
 
 /** `opening` null: it is not known. A link that opens nothing may be tried all the same: whoever made it may have changed their mind. */
@@ -131,7 +138,7 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
     // The words above say that the link is good.
     if (!welcome.isConnected) return
     welcome.remove()
-    void offerAnotherWay(place)
+    void offerAnotherWay(form)
   }
   form.append(button, sentence)
   form.addEventListener('submit', async (event) => {
@@ -148,8 +155,7 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
   else if (opening ? opening.name === null : document.body.dataset['owner'] !== 'true') askForName()
   else button.focus()
   // Somebody who is known here, in a browser that does not know them: they come in as who they are, not as one more guest.
-  if (typeof opening === 'object' && opening?.kind === 'invite' && opening.name === null)
-    void offerPasskey(place, '', () => void start(token))
+  if (typeof opening === 'object' && opening?.kind === 'invite' && opening.name === null) offerPasskey(form, '', () => void start(token))
 }
 
 function element<K extends keyof HTMLElementTagNameMap>(tag: K, text: string): HTMLElementTagNameMap[K] {

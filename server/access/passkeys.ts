@@ -1,10 +1,13 @@
 import { label, LIMITS, type NewPasskey, type Passkey, type PasskeyOffer, type Person } from '#contract'
+import { inTime } from '../database/in-time.ts'
 import type { Db } from '../database/open.ts'
 import { addPasskey, countUse, findPasskey, passkeysOf, removePasskey, toPasskey } from '../database/passkeys.ts'
 import type { Log } from '../log.ts'
 import { createChallenges } from './challenges.ts'
 import { type Comer, type Entry, refused, sessionFor } from './entry.ts'
 import { ALGORITHMS, type Assertion, challengeIn, partyAt, readNew, readUse } from './webauthn.ts'
+
+const LOOK_MS = 5_000
 
 /** Who makes a passkey: by which session, on a page of which origin. */
 export type Maker = { readonly person: Person; readonly sessionId: string; readonly origin: string }
@@ -87,7 +90,7 @@ export function createPasskeys({ db, log, now }: { db: Db; log: Log; now?: () =>
       const challenge = challengeIn(assertion.clientDataJSON)
       if (!party || challenge === null || comer.shutOut) return refused('passkey_refused')
       if (!questions.take(challenge, party.origin)) return refused('passkey_late')
-      const found = await findPasskey(db, assertion.id, party.host)
+      const found = await inTime(findPasskey(db, assertion.id, party.host), LOOK_MS)
       if (!found || assertion.userHandle !== handleOf(found.person)) return refused('passkey_refused')
       const { passkey, person } = found
       const counter = await readUse(assertion, challenge, party, passkey.publicKey)

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright'
+import { newId } from '#contract'
 import { DESKTOP, launch, signedInContext, watch } from '../support/browser.ts'
 import { connect } from '../support/client.ts'
-import { enter } from '../support/people.ts'
+import { enter, inviteTo } from '../support/people.ts'
 import { composer, online } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 /* Passkeys in Chromium, with the authenticator that it has for tests. */
+
+/** All scripts of the entrance, as they are parsed. */
+const ENTRANCE_BYTES = 12_000
 
 let server: TestServer
 let browser: Browser
@@ -119,6 +123,45 @@ test('whoever has none, or calls it off, is told so; and a passkey that was remo
   await page.getByText('You called it off, or there is no passkey').waitFor()
   // The refusal of the server, and nothing else.
   seen.expectQuiet(/status of 403/)
+  await context.close()
+}, 60_000)
+
+test('whoever is known comes in by an invitation as who they are; and the entrance has not become the app for it', async () => {
+  const tab = await connect(server, (await enter(server)).cookie)
+  const room = newId()
+  await tab.rpc.conversation.create({ id: room, title: 'Lisbon' })
+  const { token } = await inviteTo(tab, room)
+  const context = await signedInContext(browser, server, { viewport: DESKTOP })
+  const page = await context.newPage()
+  const seen = watch(page, server)
+  await plugIn(page)
+  await page.goto(server.url)
+  await composer(page).waitFor()
+  await online(page)
+  await openYou(page)
+  await panel(page).getByRole('button', { name: 'Add a passkey' }).click()
+  await panel(page)
+    .getByRole('button', { name: /^Remove the passkey/ })
+    .waitFor()
+
+  await context.clearCookies()
+  await page.goto(`${server.url}/enter#${token}`)
+  await page.getByRole('textbox', { name: 'Your name' }).waitFor()
+  const bytes = await page.evaluate(() => {
+    const loaded = performance.getEntriesByType('resource')
+    return loaded
+      .filter(({ name }) => name.endsWith('.js'))
+      .reduce((sum, entry) => sum + ('decodedBodySize' in entry ? Number(entry.decodedBodySize) : 0), 0)
+  })
+  expect(bytes).toBeGreaterThan(1_000)
+  expect(bytes).toBeLessThan(ENTRANCE_BYTES)
+  await usePasskey(page).click()
+  await page.getByText('You are invited to a conversation, Ada.').waitFor()
+  await page.getByRole('button', { name: 'Enter' }).click()
+  await page.getByRole('heading', { name: 'Lisbon' }).waitFor()
+  expect((await tab.join(room)).people.map(({ person }) => person.name)).toEqual(['Ada'])
+  seen.expectQuiet()
+  await tab.close()
   await context.close()
 }, 60_000)
 

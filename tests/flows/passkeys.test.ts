@@ -273,6 +273,35 @@ describe('making one', () => {
   })
 })
 
+test.each(['EdDSA', 'RS256'] as const)('a device may sign by %s', async (kind) => {
+  const other = await add(tab, { kind })
+  expect((await signIn(await usePasskey(other, await ask(), origin, { keys: await newKeys(kind) }))).said).toEqual(REFUSED)
+  expect((await signIn(await usePasskey(other, await ask(), origin))).said).toEqual({ status: 200 })
+  await tab.rpc.passkey.remove({ id: other.id })
+})
+
+test('behind a proxy one is made for the name that people know, opens the door there and nowhere else', async () => {
+  const proxied = { host: 'chat.example.org', 'x-forwarded-proto': 'https' }
+  const there = 'https://chat.example.org'
+  const client = await connect(server, `__Host-${ada.cookie}`, { origin: there, headers: proxied })
+  const offer = await client.rpc.passkey.offer({})
+  expect(offer).toMatchObject({ rp: { id: 'chat.example.org' }, excludeCredentials: [] })
+  const made = await makePasskey(offer, there)
+  await client.rpc.passkey.add({ name: 'Phone', credential: made.credential })
+  const askThere = async (): Promise<Question> => (await post('/auth/passkey/ask', {}, { ...proxied, origin: there })).json()
+  const signInThere = (signed: Signed) => signIn(signed, { ...proxied, origin: there })
+  const inside = await signInThere(await usePasskey(made.device, await askThere(), there))
+  expect(inside.said).toEqual({ status: 200 })
+  expect(inside.set).toMatch(/^__Host-confab.*; Secure$/)
+  // Each of the two at the other's address: what is asked there, and what a browser there would sign.
+  expect((await signIn(await usePasskey(made.device, await ask(), origin))).said).toEqual(REFUSED)
+  expect((await signInThere(await usePasskey(device, await askThere(), there))).said).toEqual(REFUSED)
+  // Nor is it good there what was asked here.
+  expect((await signInThere(await usePasskey(made.device, await ask(), there, { host: proxied.host }))).said).toEqual(LATE)
+  await client.rpc.passkey.remove({ id: made.device.id })
+  await client.close()
+})
+
 test('there are passkeys over https by a host name and on localhost, and nowhere else', async () => {
   const at = async (host: string, proto: string) => {
     const headers = { host, 'x-forwarded-proto': proto }

@@ -1,11 +1,15 @@
 import type { NewPasskey, PasskeyOffer } from '#contract'
 
+/** What the device signs with. */
+export type KeyKind = 'ES256' | 'EdDSA' | 'RS256'
+
 /** A passkey as the device keeps it. `uses`: how often it was used, as the device counts. */
 export type DevicePasskey = {
   readonly id: string
   readonly host: string
   readonly userHandle: string
   readonly keys: CryptoKeyPair
+  readonly kind: KeyKind
   uses: number
 }
 
@@ -28,13 +32,22 @@ export type Twist = {
   readonly keys?: CryptoKeyPair
   /** The algorithm that the key is said to be for. */
   readonly algorithm?: number
+  readonly kind?: KeyKind
   readonly attestation?: { readonly format: string; readonly statement: CborMap }
 }
 
 const PRESENT = 0x01
 const VERIFIED = 0x04
 const HAS_KEY = 0x40
-const ES256 = -7
+const KINDS = {
+  ES256: { cose: -7, make: { name: 'ECDSA', namedCurve: 'P-256' }, sign: { name: 'ECDSA', hash: 'SHA-256' } },
+  EdDSA: { cose: -8, make: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
+  RS256: {
+    cose: -257,
+    make: { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2_048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' },
+    sign: { name: 'RSASSA-PKCS1-v1_5' },
+  },
+} as const
 
 /** Makes a passkey as a browser and its device do; what the server gets, and what the device keeps. */
 export async function makePasskey(
@@ -42,16 +55,13 @@ export async function makePasskey(
   origin: string,
   twist: Twist = {},
 ): Promise<{ credential: NewPasskey; device: DevicePasskey }> {
-  const keys = await newKeys()
+  const { kind = 'ES256' } = twist
+  const keys = await newKeys(kind)
   const rawId = crypto.getRandomValues(new Uint8Array(32))
   const id = base64url(rawId)
-  const { x = '', y = '' } = await crypto.subtle.exportKey('jwk', keys.publicKey)
   const key = new Map<number, CborValue>([
-    [1, 2],
-    [3, twist.algorithm ?? ES256],
-    [-1, 1],
-    [-2, bytes(x)],
-    [-3, bytes(y)],
+    [3, twist.algorithm ?? KINDS[kind].cose],
+    ...publicPart(kind, await crypto.subtle.exportKey('jwk', keys.publicKey)),
   ])
   const length = new Uint8Array([rawId.length >> 8, rawId.length & 0xff])
   const attested = [new Uint8Array(16), length, rawId, cbor(key)]
@@ -72,7 +82,7 @@ export async function makePasskey(
       attestationObject: base64url(attestationObject),
       transports: ['internal'],
     },
-    device: { id, host: offer.rp.id, userHandle: offer.user.id, keys, uses: twist.uses ?? 0 },
+    device: { id, host: offer.rp.id, userHandle: offer.user.id, keys, kind, uses: twist.uses ?? 0 },
   }
 }
 
@@ -83,18 +93,45 @@ export async function usePasskey(device: DevicePasskey, question: Question, orig
   const clientDataJSON = clientData('webauthn.get', question.challenge, origin, twist)
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', clientDataJSON))
   const { privateKey } = twist.keys ?? device.keys
-  const raw = new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, joined(data, hash)))
+  const raw = new Uint8Array(await crypto.subtle.sign(KINDS[device.kind].sign, privateKey, joined(data, hash)))
   return {
     id: twist.id ?? device.id,
     clientDataJSON: base64url(clientDataJSON),
     authenticatorData: base64url(data),
-    signature: base64url(der(raw)),
+    signature: base64url(device.kind === 'ES256' ? der(raw) : raw),
     userHandle: twist.userHandle ?? device.userHandle,
   }
 }
 
-export function newKeys(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+export async function newKeys(kind: KeyKind = 'ES256'): Promise<CryptoKeyPair> {
+  const made = await crypto.subtle.generateKey(KINDS[kind].make, true, ['sign', 'verify'])
+  if ('privateKey' in made) return made
+  throw new Error(`${kind} has no pair of keys`)
+}
+
+/** RFC 9053: what a COSE key has besides its algorithm. */
+function publicPart(kind: KeyKind, { x = '', y = '', n = '', e = '' }: JsonWebKey): [number, CborValue][] {
+  switch (kind) {
+    case 'ES256':
+      return [
+        [1, 2],
+        [-1, 1],
+        [-2, bytes(x)],
+        [-3, bytes(y)],
+      ]
+    case 'EdDSA':
+      return [
+        [1, 1],
+        [-1, 6],
+        [-2, bytes(x)],
+      ]
+    case 'RS256':
+      return [
+        [1, 3],
+        [-1, bytes(n)],
+        [-2, bytes(e)],
+      ]
+  }
 }
 
 async function authenticatorData(host: string, more: number, uses: number, { present = true, verified = true }: Twist) {

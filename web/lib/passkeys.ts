@@ -1,6 +1,5 @@
 import { LIMITS, type NewPasskey, type PasskeyOffer } from '#contract'
 import { base64url } from './base64url.ts'
-import { RefusedError, refusedSentence } from './refused.ts'
 
 /** Given up so long before the server does: whoever takes their time is told so, instead of signing for nothing. */
 const SOONER_MS = 5_000
@@ -49,7 +48,6 @@ export function forgetPasskey(host: string, id: string): void {
 
 /** Why a passkey was not made, or not used: what browsers tell, which is not much, so that no page learns who has one. */
 export function passkeySentence(error: unknown, doing: 'making' | 'using'): string {
-  if (error instanceof RefusedError) return refusedSentence(error.refused)
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
       return doing === 'making'
