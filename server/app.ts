@@ -1,8 +1,9 @@
 import { Elysia } from 'elysia'
 import { isId } from '#contract'
 import type { Entrance } from './access/entrance.ts'
-import { addressOf, isSameOrigin, isSecure, type Trust } from './access/requests.ts'
+import { addressOf, isSameOrigin, isSecure, originOf, type Trust } from './access/requests.ts'
 import { type Sessions, TooManyStrangers } from './access/sessions.ts'
+import { partyAt } from './access/webauthn.ts'
 import { inTime } from './database/in-time.ts'
 import type { Database } from './database/open.ts'
 import { findOwner } from './database/people.ts'
@@ -71,7 +72,9 @@ export function createApp(parts: AppParts) {
         if (!session || arrival.hasEnded(session.id, session.person.id))
           return answer(request, new Response('Sign in first.', { status: 401 }))
         const wire = Number(new URL(request.url).searchParams.get('wire') ?? 0)
-        const data: Connection = { sessionId: session.id, person: session.person, wire, rooms: new Map(), joining: new Set() }
+        const { id: sessionId, person } = session
+        const origin = request.headers.get('origin') ?? ''
+        const data: Connection = { sessionId, origin, person, wire, rooms: new Map(), joining: new Set() }
         // The one answer that a tab which is never reloaded ever gets: the cookie is renewed with it, or it would run out under the session.
         const headers: Record<string, string> = session.renewed ? { 'set-cookie': session.renewed } : {}
         if (server?.upgrade(request, { data, headers })) return undefined
@@ -82,11 +85,20 @@ export function createApp(parts: AppParts) {
     })
     .post('/auth/look', async ({ request }) => answer(request, await entrance.look(request, addressOfPeer(request))), { parse: 'none' })
     .post('/auth/enter', async ({ request }) => answer(request, await entrance.enter(request, addressOfPeer(request))), { parse: 'none' })
+    .post('/auth/passkey/ask', async ({ request }) => answer(request, await entrance.askForPasskey(request, addressOfPeer(request))), {
+      parse: 'none',
+    })
+    .post('/auth/passkey/enter', async ({ request }) => answer(request, await entrance.enterByPasskey(request, addressOfPeer(request))), {
+      parse: 'none',
+    })
     .post('/auth/leave', async ({ request }) => answer(request, await entrance.leave(request, addressOfPeer(request))), { parse: 'none' })
     .use(shares)
     .get('/enter', async ({ request }) => {
       owner ||= (await inTime(findOwner(db), LOOK_MS)) !== null
-      return answer(request, page(enterDocument({ assets: assets.page('enter.ts'), owner })))
+      return answer(
+        request,
+        page(enterDocument({ assets: assets.page('enter.ts'), owner, passkeys: partyAt(originOf(request, trust()) ?? '') !== null })),
+      )
     })
     // Without a session, for it holds nothing of anybody's: a browser keeps it and opens it when this server cannot be reached.
     .get('/shell', ({ request }) => answer(request, page(shellDocument({ assets: assets.page('index.ts') }))))

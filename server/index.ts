@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { openAdminSocket } from './access/admin.ts'
 import { makeClaimLink } from './access/enter.ts'
 import { createEntrance } from './access/entrance.ts'
+import { createPasskeys } from './access/passkeys.ts'
 import { createSessions } from './access/sessions.ts'
 import { createApp } from './app.ts'
 import { type Config, readConfig, StartError } from './config.ts'
@@ -48,6 +49,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const { db } = database
     const bus = createLocalBus()
     const sessions = createSessions(db)
+    const passkeys = createPasskeys({ db, log })
     const sockets = new Sockets(sessions.askAgain)
     const presence = new Presence({ db, bus, log })
     const readers = new Readers((id) => readShared(db, replies, id))
@@ -63,6 +65,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
         db,
         database: database.kind,
         changes,
+        passkeys,
         presence,
         readers,
         replies,
@@ -80,6 +83,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const trust = { tls: config.tls !== null, trustProxy: config.trustProxy, port: config.port }
     const entrance = createEntrance({
       db,
+      passkeys,
       sessions,
       members: changes.members,
       trust: () => trust,

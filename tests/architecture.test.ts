@@ -73,6 +73,12 @@ test('only the doors open a connection to a database', () => {
   expect(sources.filter((file) => opens.test(text(file)) && !doors.includes(file))).toEqual([])
 })
 
+test('what only passkeys need is loaded when the first of them is used', () => {
+  const loads = sources.filter((file) => text(file).includes("'@simplewebauthn/"))
+  expect(loads).toEqual(['server/access/webauthn.ts'])
+  expect(text('server/access/webauthn.ts')).not.toMatch(/^import (?!type\b).*'@simplewebauthn\//m)
+})
+
 test('the folder’s README names every file', () => {
   const unnamed = sources.filter((file) => !text(`${folderOf(file)}/README.md`).includes(nameOf(file)))
   expect(unnamed).toEqual([])

@@ -1,9 +1,20 @@
 import { LIMITS } from '#contract'
 import { pageFacts } from './lib/page.ts'
 import { type EnterError, enterSentence, type Opening, welcomeSentence } from './lib/enter-sentences.ts'
+import { hasPasskeys, passkeySentence, usePasskey } from './lib/passkeys.ts'
 import './styles/enter.css'
 
-const ERRORS: readonly EnterError[] = ['link_spent', 'name_needed', 'room_full', 'too_many', 'foreign_origin', 'bad_request']
+const ERRORS: readonly EnterError[] = [
+  'link_spent',
+  'name_needed',
+  'room_full',
+  'passkey_refused',
+  'passkey_late',
+  'no_passkeys',
+  'too_many',
+  'foreign_origin',
+  'bad_request',
+]
 /** Without word of what the link opens for so long, the form is shown all the same: entering asks for a name if it needs one. */
 const LOOK_MS = 4_000
 
@@ -43,23 +54,61 @@ async function post(path: string, input: object, signal?: AbortSignal): Promise<
 }
 
 function explain(place: HTMLElement): void {
-  const how = element('p', 'This is a private room for people and Gemini. To come in you need a link.')
+  const key = mayHavePasskey() ? 'a link or your passkey' : 'a link'
+  const how = element('p', `This is a private room for people and Gemini. To come in you need ${key}.`)
   const command = document.createElement('p')
-  command.append('Whoever runs this server gets one with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
+  command.append('Whoever runs this server gets a link with ', element('code', 'bun run link'), ' in its folder. Open it in this browser.')
+  command.className = 'hint'
   place.replaceChildren(how, command)
-  void offerWayBack(place)
+  void offerAnotherWay(how)
 }
 
-/** For whoever is signed in already; without a session the server would lead them back here. */
-async function offerWayBack(place: HTMLElement): Promise<void> {
-  if (pageFacts().personId === '') return
-  const room = await fetch('/', { redirect: 'manual' }).catch(() => null)
-  if (!room?.ok) return
+/** For whoever has no link that is any good: back to where they are signed in, or in by a passkey. */
+async function offerAnotherWay(after: HTMLElement): Promise<void> {
+  if (!(await isSignedIn())) return offerPasskey(after, 'primary', () => location.assign('/'))
   const link = element('a', 'Go to your conversations')
   Object.assign(link, { className: 'button primary', href: '/' })
   const line = document.createElement('p')
   line.append(link)
-  place.append(line)
+  after.after(line)
+}
+
+/** Without a session the server would lead them back here. */
+async function isSignedIn(): Promise<boolean> {
+  if (pageFacts().personId === '') return false
+  const room = await fetch('/', { redirect: 'manual' }).catch(() => null)
+  return room?.ok === true
+}
+
+/** Whether server and browser have them. */
+function mayHavePasskey(): boolean {
+  return document.body.dataset['passkeys'] === 'true' && hasPasskeys()
+}
+
+/** Signs in by a passkey. */
+function offerPasskey(after: HTMLElement, look: 'primary' | '', whenIn: () => void): void {
+  if (!mayHavePasskey()) return
+  const way = element('div', '')
+  way.className = 'way'
+  const button = element('button', 'Use a passkey')
+  button.className = `button ${look}`
+  const sentence = element('p', '')
+  sentence.className = 'problem'
+  sentence.setAttribute('role', 'alert')
+  const signIn = async () => {
+    const question = await post('/auth/passkey/ask', {})
+    const answer = typeof question === 'string' ? question : await post('/auth/passkey/enter', await usePasskey(question))
+    if (typeof answer === 'object') whenIn()
+    else sentence.textContent = enterSentence(answer, 'passkey')
+  }
+  button.addEventListener('click', async () => {
+    button.disabled = true
+    sentence.textContent = ''
+    await signIn().catch((error: unknown) => (sentence.textContent = passkeySentence(error, 'using')))
+    button.disabled = false
+  })
+  way.append(button, sentence)
+  after.after(way)
 }
 
 /** `opening` null: it is not known. A link that opens nothing may be tried all the same: whoever made it may have changed their mind. */
@@ -89,7 +138,7 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
     // The words above say that the link is good.
     if (!welcome.isConnected) return
     welcome.remove()
-    void offerWayBack(place)
+    void offerAnotherWay(form)
   }
   form.append(button, sentence)
   form.addEventListener('submit', async (event) => {
@@ -105,6 +154,8 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
   if (opening === 'link_spent') refuse(opening)
   else if (opening ? opening.name === null : document.body.dataset['owner'] !== 'true') askForName()
   else button.focus()
+  // Somebody who is known here, in a browser that does not know them: they come in as who they are, not as one more guest.
+  if (typeof opening === 'object' && opening?.kind === 'invite' && opening.name === null) offerPasskey(form, '', () => void start(token))
 }
 
 function element<K extends keyof HTMLElementTagNameMap>(tag: K, text: string): HTMLElementTagNameMap[K] {
@@ -113,10 +164,9 @@ function element<K extends keyof HTMLElementTagNameMap>(tag: K, text: string): H
   return made
 }
 
-async function start(): Promise<void> {
+async function start(token = takeToken()): Promise<void> {
   const place = document.getElementById('enter')
   if (!place) return
-  const token = takeToken()
   if (token === '') return explain(place)
   const found = await look(token)
   showForm(place, token, typeof found === 'object' || found === 'link_spent' ? found : null)

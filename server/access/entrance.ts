@@ -3,10 +3,12 @@ import type { Session } from '../database/sessions.ts'
 import { createAttempts } from './attempts.ts'
 import { sessionCookie } from './cookies.ts'
 import { enter, type EnterParts } from './enter.ts'
-import type { EnterRefusal } from './entry.ts'
+import type { EnterRefusal, Entry } from './entry.ts'
 import { look } from './look.ts'
+import type { Passkeys } from './passkeys.ts'
 import { isSameOrigin, type Trust } from './requests.ts'
-import type { Sessions } from './sessions.ts'
+import type { Known, Sessions } from './sessions.ts'
+import type { Assertion } from './webauthn.ts'
 
 /** All that comes from one address: a room full of people behind one router may enter within a minute, each with a try without a name. */
 const ATTEMPTS = { max: 300, windowMs: 60_000, maxKeys: 10_000 }
@@ -15,17 +17,21 @@ const MISSES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
 const INPUT_BYTES = 4_096
 const LOOK_MS = 5_000
 
-const STATUS: Record<EnterRefusal | 'foreign_origin' | 'too_many', number> = {
+const STATUS: Record<EnterRefusal | 'foreign_origin' | 'no_passkeys' | 'too_many', number> = {
   bad_request: 400,
   foreign_origin: 403,
+  passkey_refused: 403,
+  no_passkeys: 404,
   room_full: 409,
   link_spent: 410,
+  passkey_late: 410,
   name_needed: 422,
   too_many: 429,
 }
 
 export type EntranceParts = EnterParts & {
   readonly sessions: Sessions
+  readonly passkeys: Passkeys
   readonly trust: () => Trust
   /** A session has ended: whatever it has open is to be closed. */
   readonly ended: (session: Session) => void
@@ -37,10 +43,14 @@ export type Entrance = {
   look(request: Request, address: string): Promise<Response>
   /** `{token, name?}` → `{conversationId?}` and a cookie, or `{error}`. */
   enter(request: Request, address: string): Promise<Response>
+  /** What a passkey has to sign, or `{error}`. */
+  askForPasskey(request: Request, address: string): Promise<Response>
+  /** `{id, clientDataJSON, authenticatorData, signature, userHandle}` → `{}` and a cookie, or `{error}`. */
+  enterByPasskey(request: Request, address: string): Promise<Response>
   leave(request: Request, address: string): Promise<Response>
 }
 
-export function createEntrance({ db, members, sessions, trust, ended }: EntranceParts): Entrance {
+export function createEntrance({ db, members, passkeys, sessions, trust, ended }: EntranceParts): Entrance {
   const mayTry = createAttempts(ATTEMPTS)
   const mayMiss = createAttempts(MISSES)
 
@@ -59,7 +69,19 @@ export function createEntrance({ db, members, sessions, trust, ended }: Entrance
     if (!input) return refusal('bad_request')
     const session = await who(request, address)
     const shutOut = session === null && (await inTime(sessions.isShutOut(request, trust()), LOOK_MS))
-    return { ...input, userAgent: request.headers.get('user-agent') ?? '', session, shutOut }
+    return { input, token: input['token'], name: input['name'], userAgent: request.headers.get('user-agent') ?? '', session, shutOut }
+  }
+
+  function answer(entry: Entry, session: Known | null, request: Request, address: string): Response {
+    if (entry.kind === 'refused') {
+      if (entry.why === 'link_spent' || entry.why === 'passkey_refused') mayMiss(address)
+      return refusal(entry.why)
+    }
+    if (entry.token !== null) sessions.welcome(entry.token)
+    if (entry.left) ended(entry.left)
+    const cookie = entry.token === null ? session?.renewed : sessionCookie(request, trust(), entry.token)
+    const { conversationId } = entry
+    return Response.json(conversationId === null ? {} : { conversationId }, cookie ? { headers: { 'set-cookie': cookie } } : {})
   }
 
   return {
@@ -74,17 +96,23 @@ export function createEntrance({ db, members, sessions, trust, ended }: Entrance
     async enter(request, address) {
       const visitor = await comer(request, address)
       if (visitor instanceof Response) return visitor
-      const { session } = visitor
-      const entry = await enter({ db, members }, visitor)
-      if (entry.kind === 'refused') {
-        if (entry.why === 'link_spent') mayMiss(address)
-        return refusal(entry.why)
-      }
-      if (entry.token !== null) sessions.welcome(entry.token)
-      if (entry.left) ended(entry.left)
-      const cookie = entry.token === null ? session?.renewed : sessionCookie(request, trust(), entry.token)
-      const { conversationId } = entry
-      return Response.json(conversationId === null ? {} : { conversationId }, cookie ? { headers: { 'set-cookie': cookie } } : {})
+      return answer(await enter({ db, members }, visitor), visitor.session, request, address)
+    },
+
+    async askForPasskey(request, address) {
+      const hindered = hindrance(request, address)
+      if (hindered) return hindered
+      const question = passkeys.ask(request.headers.get('origin') ?? '')
+      return question ? Response.json(question) : refusal('no_passkeys')
+    },
+
+    async enterByPasskey(request, address) {
+      const visitor = await comer(request, address)
+      if (visitor instanceof Response) return visitor
+      const assertion = readAssertion(visitor.input)
+      if (!assertion) return refusal('bad_request')
+      const entry = await passkeys.enter(assertion, request.headers.get('origin') ?? '', visitor)
+      return answer(entry, visitor.session, request, address)
     },
 
     async leave(request, address) {
@@ -105,14 +133,29 @@ function refusal(error: keyof typeof STATUS): Response {
 }
 
 /** null: it is not a small JSON object. */
-async function readInput(request: Request): Promise<{ token: unknown; name: unknown } | null> {
+async function readInput(request: Request): Promise<Record<string, unknown> | null> {
   const text = await request.text()
   if (text.length > INPUT_BYTES) return null
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return null
-    return { token: 'token' in value ? value.token : undefined, name: 'name' in value ? value.name : undefined }
+    return { ...value }
   } catch {
     return null
   }
+}
+
+/** null: a browser does not say such a thing. */
+function readAssertion(input: Record<string, unknown>): Assertion | null {
+  const bytes = (name: string) => {
+    const value = input[name]
+    return typeof value === 'string' && /^[\w-]+$/.test(value) ? value : null
+  }
+  const id = bytes('id')
+  const clientDataJSON = bytes('clientDataJSON')
+  const authenticatorData = bytes('authenticatorData')
+  const signature = bytes('signature')
+  const userHandle = bytes('userHandle')
+  if (id === null || clientDataJSON === null || authenticatorData === null || signature === null || userHandle === null) return null
+  return { id, clientDataJSON, authenticatorData, signature, userHandle }
 }

@@ -16,7 +16,7 @@ export type Comer = {
   readonly shutOut: boolean
 }
 
-export type EnterRefusal = 'link_spent' | 'name_needed' | 'room_full' | 'bad_request'
+export type EnterRefusal = 'link_spent' | 'name_needed' | 'room_full' | 'bad_request' | 'passkey_refused' | 'passkey_late'
 
 /** `token`: of a new session; null: the browser keeps the one it has. `left`: its former session, which has ended. */
 type SessionOf = { readonly token: string | null; readonly left: Session | null }
@@ -31,7 +31,11 @@ export function refused(why: EnterRefusal): Entry {
 }
 
 /** Signs a browser in as somebody, unless it is already. Whoever it was before can no longer use it, so that session ends. */
-export async function sessionFor(tx: Transaction, person: Person, { session, userAgent }: Comer): Promise<SessionOf> {
+export async function sessionFor(
+  tx: Transaction,
+  person: Person,
+  { session, userAgent }: Pick<Comer, 'session' | 'userAgent'>,
+): Promise<SessionOf> {
   if (session?.person.id === person.id) return { token: null, left: null }
   const token = newToken()
   await openSession(tx, {

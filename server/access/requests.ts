@@ -12,9 +12,13 @@ export function isSecure(request: Request, trust: Trust): boolean {
  */
 export function isSameOrigin(request: Request, trust: Trust): boolean {
   const origin = request.headers.get('origin')
+  return origin !== null && origin === originOf(request, trust)
+}
+
+/** The origin of the pages that are asked for by this address; null: the request does not say its host. */
+export function originOf(request: Request, trust: Trust): string | null {
   const host = request.headers.get('host')
-  if (!origin || !host) return false
-  return origin === `${isSecure(request, trust) ? 'https' : 'http'}://${host}`
+  return host ? `${isSecure(request, trust) ? 'https' : 'http'}://${host}` : null
 }
 
 /**

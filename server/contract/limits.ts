@@ -32,6 +32,10 @@ export const LIMITS = {
   /** How long an invitation or a share may last, when it is to end by itself. */
   linkMs: 366 * 24 * 60 * 60_000,
   linkUses: 1_000,
+  /** Of one person. */
+  passkeysAtOnce: 20,
+  /** How long somebody may take to make a passkey, or to sign in by one. */
+  passkeyMs: 2 * 60_000,
   /** Messages of one page of a share, and sockets that read one share. */
   sharedRows: 200,
   sharedReaders: 500,

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { LIMITS } from './limits.ts'
 import { admin, usage } from './owner-procedures.ts'
+import { passkey } from './passkeys.ts'
 import { link, member, presence, session } from './people-procedures.ts'
 import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
@@ -104,6 +105,7 @@ export const contract = {
   },
   member,
   link,
+  passkey,
   presence,
   usage,
   admin,

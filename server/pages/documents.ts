@@ -59,13 +59,16 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
   })
 }
 
-/** The entrance: `owner` says whether somebody owns this server already; without one the person who enters gives a name. */
-export function enterDocument(options: { assets: PageAssets; owner: boolean }): string {
-  const { assets, owner } = options
+/**
+ * The entrance: `owner` says whether somebody owns this server already; without one the person who enters gives a name. `passkeys`: browsers have
+ * them at this address.
+ */
+export function enterDocument(options: { assets: PageAssets; owner: boolean; passkeys: boolean }): string {
+  const { assets, owner, passkeys } = options
   return page({
     title: 'Enter Confab',
     head: loads(assets),
-    body: `<body class="door" data-owner="${owner}">
+    body: `<body class="door" data-owner="${owner}" data-passkeys="${owner && passkeys}">
 <main class="card">
 <img src="/favicon.svg" width="48" height="48" alt="">
 <h1>Confab</h1>

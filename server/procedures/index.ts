@@ -3,6 +3,7 @@ import { conversationProcedures } from './conversation.ts'
 import { linkProcedures } from './link.ts'
 import { memberProcedures } from './member.ts'
 import { messageProcedures } from './message.ts'
+import { passkeyProcedures } from './passkey.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
 import { os, type Parts } from './router.ts'
@@ -21,5 +22,6 @@ export function createRouter(parts: Parts) {
     admin: adminProcedures(parts),
     member: memberProcedures(parts),
     link: linkProcedures(parts),
+    passkey: passkeyProcedures(parts),
   })
 }

@@ -1,6 +1,7 @@
 import { implement, ORPCError } from '@orpc/server'
 import { contract } from '#contract/procedures'
 import { reach } from '../database/conversations.ts'
+import type { Passkeys } from '../access/passkeys.ts'
 import { inTime } from '../database/in-time.ts'
 import type { Database, Db } from '../database/open.ts'
 import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
@@ -16,6 +17,7 @@ import type { CallContext, Socket, Sockets } from '../rooms/sockets.ts'
 export type Parts = {
   readonly db: Db
   readonly changes: Changes
+  readonly passkeys: Passkeys
   readonly replies: ReplyQueue
   readonly presence: Presence
   readonly readers: Readers

@@ -6,6 +6,8 @@ import { personTopic, roomTopic } from './bus.ts'
 /** What a socket carries: who opened it, by which session, the rooms it has joined, each with what its person may do there, and joins under way. */
 export type Connection = {
   readonly sessionId: string
+  /** Of the page that opened it, e.g. https://chat.example.org. */
+  readonly origin: string
   /** As the others see them: it changes when they rename themselves. */
   person: Person
   readonly wire: number

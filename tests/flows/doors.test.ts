@@ -100,6 +100,22 @@ const ROWS: readonly Row[] = [
       signedIn: 410,
     })),
   ),
+  { route: 'POST /auth/passkey/ask', what: 'what a passkey has to sign', call: () => ({ path: '/auth/passkey/ask' }), signedIn: 200 },
+  {
+    route: 'POST /auth/passkey/enter',
+    what: 'no passkey',
+    call: () => ({ path: '/auth/passkey/enter', body: json({}) }),
+    signedIn: 400,
+  },
+  {
+    route: 'POST /auth/passkey/enter',
+    what: 'what signs nothing',
+    call: () => ({
+      path: '/auth/passkey/enter',
+      body: json({ id: 'A', clientDataJSON: 'e30', authenticatorData: 'A', signature: 'A', userHandle: 'A' }),
+    }),
+    signedIn: 403,
+  },
   { route: 'GET /s/:token', what: 'a shared page', call: ({ share }) => ({ path: `/s/${share.token}` }), signedIn: 200, tells: true },
   {
     route: 'GET /s/:token/live',

@@ -37,6 +37,8 @@ type World = {
   readonly link: string
   /** Another browser of the room's owner. */
   readonly session: string
+  /** A passkey of theirs. */
+  readonly passkey: string
   readonly viewer: string
   readonly self: string
 }
@@ -52,6 +54,7 @@ type Outcome =
   | 'FORBIDDEN role'
   | 'FORBIDDEN owner'
   | 'FORBIDDEN last_owner'
+  | 'FORBIDDEN passkey'
   | 'CONFLICT id_taken'
   | `NOT_FOUND ${'conversation' | 'message' | 'reply' | 'link'}`
 
@@ -144,6 +147,14 @@ const ROWS: readonly Row[] = [
     input: ({ link }) => ({ id: link, people: true }),
     outcomes: ['ok', 'NOT_FOUND link', 'NOT_FOUND link', 'NOT_FOUND link'],
   },
+  { path: '/passkey/list', input: () => ({}), outcomes: everybody('own') },
+  { path: '/passkey/offer', input: () => ({}), outcomes: everybody('own') },
+  {
+    path: '/passkey/add',
+    input: ({ passkey }) => ({ name: '', credential: { id: passkey, clientDataJSON: 'e30', attestationObject: 'oA', transports: [] } }),
+    outcomes: everybody('FORBIDDEN passkey'),
+  },
+  { path: '/passkey/remove', input: ({ passkey }) => ({ id: passkey }), outcomes: ['ok', 'nothing', 'nothing', 'nothing'] },
   { path: '/presence/look', input: ({ room }) => ({ conversationId: room }), outcomes: readers },
   { path: '/presence/typing', input: ({ room }) => ({ conversationId: room }), outcomes: writers },
   { path: '/presence/read', input: ({ room }) => ({ conversationId: room, count: 1 }), outcomes: readers },
@@ -202,7 +213,16 @@ function tab(actor: Actor): TestClient {
 }
 
 function nowhere(actor: Actor): World {
-  const names = { room: newId(), done: newId(), stopped: newId(), queued: newId(), link: newId(), session: newId(), viewer: newId() }
+  const names = {
+    room: newId(),
+    done: newId(),
+    stopped: newId(),
+    queued: newId(),
+    link: newId(),
+    session: newId(),
+    passkey: newToken(),
+    viewer: newId(),
+  }
   return { ...names, waiting: [newId(), newId()], self: people[actor].person.id }
 }
 
@@ -234,12 +254,14 @@ async function makeWorld(actor: Actor): Promise<World> {
         values (${id}, ${room}, ${parentId}, ${kind}, ${authorId}, ${state === 'queued' ? '' : `${CANARY} ${index}`}, ${index + 1}, ${index + 1}, ${state})`
     await tx`insert into link (id, token_hash, kind, conversation_id, role, created_by) values (${link}, ${newToken()}, 'invite', ${room}, 'viewer', ${owner})`
     await tx`insert into session (id, token_hash, person_id, expires_at) values (${world.session}, ${newToken()}, ${owner}, now() + interval '1 day')`
+    await tx`insert into passkey (id, person_id, host, public_key, counter, transports, name)
+      values (${world.passkey}, ${owner}, 'localhost', 'AAAA', 0, '[]', ${CANARY})`
   })
   return { ...world, queued: replies[0] ?? '' }
 }
 
 /** All that others have and a call could have touched, but for what changes by looking. */
-async function stateOf({ room, session, viewer }: World): Promise<string> {
+async function stateOf({ room, session, passkey, viewer }: World): Promise<string> {
   const [row] = await sql`select
     (select json_agg(to_jsonb(c) - 'changed') from conversation c where id = ${room}) as room,
     (select json_agg(m order by position) from message m where conversation_id = ${room}) as messages,
@@ -247,6 +269,7 @@ async function stateOf({ room, session, viewer }: World): Promise<string> {
     (select json_agg(d) from departure d where conversation_id = ${room}) as departed,
     (select json_agg(l order by id) from link l where conversation_id = ${room}) as links,
     (select json_agg(s.id) from session s where id = ${session}) as session,
+    (select json_agg(p) from passkey p where id = ${passkey}) as passkey,
     (select json_agg(to_jsonb(p) - 'seen_at') from person p where id = ${viewer}) as viewer,
     (select json_agg(s) from setting s) as settings`
   return JSON.stringify(row)

@@ -1,5 +1,6 @@
 import { type Person, WIRE } from '#contract'
 import type { Log } from '../../server/log.ts'
+import { createPasskeys } from '../../server/access/passkeys.ts'
 import { createRouter } from '../../server/procedures/index.ts'
 import { Budgets } from '../../server/replies/budgets.ts'
 import type { Ending, Header, Journal, Journals, Used } from '../../server/replies/journal.ts'
@@ -91,6 +92,7 @@ export class ServerProcess implements Listener {
       db,
       database: 'embedded',
       changes,
+      passkeys: createPasskeys({ db, log }),
       presence,
       readers,
       replies,
@@ -131,7 +133,7 @@ export class ServerProcess implements Listener {
     if (!this.serving || this.#disk.database !== 'well') return null
     const person = personOf(link)
     // One session is as good as several here, but it has to be an id.
-    return { sessionId: person.id, person, wire: WIRE, rooms: new Map(), joining: new Set() }
+    return { sessionId: person.id, origin: '', person, wire: WIRE, rooms: new Map(), joining: new Set() }
   }
 
   effect(): boolean {

@@ -6,7 +6,7 @@ const hostile = '"><script>alert(1)</script>\'&'
 const pages = {
   app: appDocument({ assets, person: { id: 'p', name: hostile, kind: 'owner' }, model: hostile, demo: true }),
   shell: shellDocument({ assets }),
-  enter: enterDocument({ assets, owner: false }),
+  enter: enterDocument({ assets, owner: false, passkeys: true }),
   message: messageDocument({ title: hostile, sentence: hostile, link: { href: hostile, words: hostile }, styles: assets.styles }),
 }
 
@@ -53,7 +53,13 @@ test('the app has a place for every landmark that readers and tests look for', (
 
 test('the entrance says whether a name is needed', () => {
   expect(pages.enter).toContain('data-owner="false"')
-  expect(enterDocument({ assets, owner: true })).toContain('data-owner="true"')
+  expect(enterDocument({ assets, owner: true, passkeys: false })).toContain('data-owner="true"')
+})
+
+test('the entrance says whether somebody can have a passkey: only at an address that has them, and not before there is anybody', () => {
+  expect(pages.enter).toContain('data-passkeys="false"')
+  expect(enterDocument({ assets, owner: true, passkeys: false })).toContain('data-passkeys="false"')
+  expect(enterDocument({ assets, owner: true, passkeys: true })).toContain('data-passkeys="true"')
 })
 
 test('the shell is the app without anything of a person or of this server', () => {

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { newId, type Person } from '#contract'
+import { LIMITS, newId, type Person } from '#contract'
 import { create } from '../../server/database/conversations.ts'
 import { list } from '../../server/database/listing.ts'
 import { findLink, linksOf, makeLink, revokeLink, spendLink } from '../../server/database/links.ts'
 import { admit, changeRole, lockMembers, removeMember } from '../../server/database/members.ts'
 import { changedSince } from '../../server/database/messages.ts'
-import { everybody, everyRoom } from '../../server/database/overview.ts'
+import { changePerson, everybody, everyRoom } from '../../server/database/overview.ts'
 import { carryOut, isCarriedOut } from '../../server/database/operations.ts'
+import { addPasskey, countUse, findPasskey, passkeysOf, removePasskey } from '../../server/database/passkeys.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
 import { finish } from '../../server/database/replies.ts'
 import { member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { forgetExpired } from '../../server/database/sessions.ts'
+import { sqlState, UNIQUE_VIOLATION } from '../../server/database/sql-state.ts'
 import { readBudget, writeBudget } from '../../server/database/settings.ts'
 import { reorder, withdraw } from '../../server/database/steering.ts'
 import { dayOf, spendingOf, usageSince } from '../../server/database/usage.ts'
@@ -142,6 +144,40 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       const link = await findLink(db, making.tokenHash)
       expect(link && (await revokeLink(db, link, true))).toEqual([eve.id])
       expect(await removeMember(db, ada.id, conversationId, ada.id)).toMatchObject({ kind: 'done', buried: true })
+    })
+
+    test('a passkey belongs to one person and one host, is counted upwards, and there are so many at most', async () => {
+      const { db } = database
+      const values = { host: 'chat.example.org', publicKey: 'AQID', counter: 0, transports: ['internal', 'hybrid'], name: 'Phone' }
+      const one = { ...values, id: 'one', personId: eve.id }
+      expect(await addPasskey(db, one)).toMatchObject({ ...one, usedAt: null })
+      expect(sqlState(await addPasskey(db, { ...one, personId: ada.id }).catch((error: unknown) => error))).toBe(UNIQUE_VIOLATION)
+      expect(await findPasskey(db, 'one', values.host)).toMatchObject({ passkey: one, person: eve })
+      expect(await findPasskey(db, 'one', 'example.org')).toBeNull()
+
+      const count = (counter: number) => db.transaction((tx) => countUse(tx, 'one', counter))
+      expect([await count(0), await count(0), await count(2), await count(2), await count(1), await count(0)]).toEqual([
+        true,
+        true,
+        true,
+        false,
+        false,
+        false,
+      ])
+      const most = 2 ** 32 - 1
+      expect((await Promise.all(Array.from({ length: 4 }, () => count(most)))).filter(Boolean)).toHaveLength(1)
+      expect((await passkeysOf(db, eve.id))[0]).toMatchObject({ counter: most, usedAt: expect.any(Date) })
+
+      await changePerson(db, eve.id, { disabled: true })
+      expect(await findPasskey(db, 'one', values.host)).toBeNull()
+      await changePerson(db, eve.id, { disabled: false })
+
+      const more = Array.from({ length: LIMITS.passkeysAtOnce }, (_, number) => ({ ...one, id: `more ${number}` }))
+      const added = await Promise.all(more.map((row) => addPasskey(db, row)))
+      expect(added.filter(Boolean)).toHaveLength(LIMITS.passkeysAtOnce - 1)
+      expect(await removePasskey(db, 'one', ada.id)).toBe(false)
+      expect([await removePasskey(db, 'one', eve.id), await removePasskey(db, 'one', eve.id)]).toEqual([true, false])
+      expect(await count(most)).toBe(false)
     })
 
     test('a budget is kept as it was set last', async () => {

@@ -147,8 +147,11 @@ export class TestClient {
   }
 }
 
+/** `headers`: what a proxy in front of the server would add. */
+type SocketOptions = { wire?: number; origin?: string; headers?: Record<string, string> }
+
 /** Opens a socket with a session's cookie and the right Origin. Throws when the server refuses the upgrade. */
-export async function connect(server: Address, cookie: string, options: { wire?: number; origin?: string } = {}): Promise<TestClient> {
+export async function connect(server: Address, cookie: string, options: SocketOptions = {}): Promise<TestClient> {
   const client = new TestClient(openSocket(server, cookie, options))
   const opened = Promise.withResolvers<void>()
   client.socket.addEventListener('open', () => opened.resolve(), { once: true })
@@ -157,16 +160,12 @@ export async function connect(server: Address, cookie: string, options: { wire?:
   return client
 }
 
-function openSocket(
-  server: Address,
-  cookie: string,
-  { wire = WIRE, origin = new URL(server.url).origin }: { wire?: number; origin?: string },
-) {
+function openSocket(server: Address, cookie: string, { wire = WIRE, origin = new URL(server.url).origin, headers = {} }: SocketOptions) {
   const url = new URL(`/rpc?wire=${wire}`, server.url)
   url.protocol = url.protocol.replace('http', 'ws')
   // Bun's WebSocket takes headers; the browser's type of the constructor, which these tests see, does not know them.
   const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  return new Socket(url, { headers: { ...(cookie && { cookie }), ...(origin && { origin }) } })
+  return new Socket(url, { headers: { ...headers, ...(cookie && { cookie }), ...(origin && { origin }) } })
 }
 
 function ended(frame: Frame, replyId: string) {

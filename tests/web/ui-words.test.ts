@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Failure, PersonMessage, Reply } from '#contract'
 import { announcement } from '../../web/lib/announcement.ts'
 import { type EnterError, enterSentence, welcomeSentence } from '../../web/lib/enter-sentences.ts'
+import { passkeySentence } from '../../web/lib/passkeys.ts'
 import { colourOf, initials } from '../../web/lib/person-look.ts'
 import { failureSentence, refusalSentence, retryDelay, type SendFailure } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
@@ -36,6 +37,9 @@ const ENTER_ERRORS: Record<EnterError, true> = {
   link_spent: true,
   name_needed: true,
   room_full: true,
+  passkey_refused: true,
+  passkey_late: true,
+  no_passkeys: true,
   too_many: true,
   foreign_origin: true,
   bad_request: true,
@@ -86,6 +90,15 @@ describe('sentences', () => {
 
   test('every error of the entrance has its own', () => {
     expectSentences(Object.keys(ENTER_ERRORS).flatMap(toEnterSentence))
+  })
+
+  test('whatever a browser says of a passkey has words, the same for what one must not tell apart', () => {
+    const named = (name: string) => new DOMException('', name)
+    const kinds = ['NotAllowedError', 'TimeoutError', 'InvalidStateError', 'SecurityError', 'NotSupportedError', 'AnotherError']
+    for (const doing of ['making', 'using'] as const) expectSentences(kinds.map((kind) => passkeySentence(named(kind), doing)))
+    expect(passkeySentence(named('ConstraintError'), 'making')).toBe(passkeySentence(named('NotSupportedError'), 'making'))
+    expect(passkeySentence(new TypeError('x'), 'using')).toBe(passkeySentence(named('AnotherError'), 'using'))
+    expect(passkeySentence(named('NotAllowedError'), 'using')).not.toBe(passkeySentence(named('NotAllowedError'), 'making'))
   })
 
   test('every link that opens something is welcomed, by name where there is one', () => {

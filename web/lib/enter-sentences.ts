@@ -9,10 +9,20 @@ export function welcomeSentence(opening: Opening | null): string {
   return name === null ? 'Nobody owns this Confab yet: it will be yours.' : `Welcome back, ${name}.`
 }
 
-export type EnterError = 'link_spent' | 'name_needed' | 'room_full' | 'too_many' | 'foreign_origin' | 'bad_request' | 'unreachable'
+export type EnterError =
+  | 'link_spent'
+  | 'name_needed'
+  | 'room_full'
+  | 'passkey_refused'
+  | 'passkey_late'
+  | 'no_passkeys'
+  | 'too_many'
+  | 'foreign_origin'
+  | 'bad_request'
+  | 'unreachable'
 
-/** Why a link did not open the door. */
-export function enterSentence(error: EnterError): string {
+/** Why a link, or a passkey, did not open the door. */
+export function enterSentence(error: EnterError, by: 'link' | 'passkey' = 'link'): string {
   switch (error) {
     case 'link_spent':
       return 'This link has been used or has expired. Ask for a new one.'
@@ -20,6 +30,12 @@ export function enterSentence(error: EnterError): string {
       return 'Tell the others what to call you, then enter.'
     case 'room_full':
       return 'This room is full: somebody has to leave before you can come in.'
+    case 'passkey_refused':
+      return 'This passkey opens nothing here any more. Use another one, or ask for a link.'
+    case 'passkey_late':
+      return 'That took too long. Try again.'
+    case 'no_passkeys':
+      return 'Passkeys do not work at this address. Open the server by its proper name.'
     case 'too_many':
       return 'Too many attempts. Wait a minute, then try again.'
     case 'foreign_origin':
@@ -27,6 +43,6 @@ export function enterSentence(error: EnterError): string {
     case 'bad_request':
       return 'The link is not complete. Copy the whole of it and open it again.'
     case 'unreachable':
-      return 'The server cannot be reached right now. Your link is still good: try again in a moment.'
+      return `The server cannot be reached right now. ${by === 'link' ? 'Your link is still good: try' : 'Try'} again in a moment.`
   }
 }

@@ -10,8 +10,8 @@ export class Errand {
     return this.#running > 0
   }
 
-  /** Never rejects. False when the work failed. */
-  async run(work: () => Promise<unknown>): Promise<boolean> {
+  /** Never rejects. False when the work failed; `words` says why. */
+  async run(work: () => Promise<unknown>, words = (error: unknown) => refusedSentence(refusedOf(error))): Promise<boolean> {
     // An effect may begin it, and must not begin it again because it has begun.
     untrack(() => this.#running++)
     this.problem = ''
@@ -19,7 +19,7 @@ export class Errand {
       await work()
       return true
     } catch (error) {
-      this.problem = refusedSentence(refusedOf(error))
+      this.problem = words(error)
       return false
     } finally {
       this.#running--

@@ -32,7 +32,7 @@ export function refusedSentence(refused: Refused): string {
     case 'FORBIDDEN':
       return FORBIDDEN[refused.data.reason]
     case 'CONFLICT':
-      return refused.data.reason === 'started' ? 'It is too late: Gemini has begun with it.' : 'It has changed in the meantime.'
+      return CONFLICT[refused.data.reason]
     case 'BUSY':
       return `There are ${refused.data.limit} already, and no more at once.`
     case 'RATE_LIMITED':
@@ -48,9 +48,18 @@ export function refusedSentence(refused: Refused): string {
   }
 }
 
+const CONFLICT: Record<ErrorData['CONFLICT']['reason'], string> = {
+  id_taken: 'It has changed in the meantime.',
+  reply_finished: 'It has changed in the meantime.',
+  started: 'It is too late: Gemini has begun with it.',
+  late: 'That took too long. Try again.',
+}
+
 const FORBIDDEN: Record<ErrorData['FORBIDDEN']['reason'], string> = {
   role: 'Your role in this room does not allow it.',
   guest: 'Guests may not ask Gemini in this room.',
   owner: 'Only the owner of this server may do that.',
   last_owner: 'A room needs an owner: hand it over first.',
+  host: 'Passkeys need https and a host name: open the server by its proper name.',
+  passkey: 'The server could not accept this passkey. Try again, or keep it somewhere else.',
 }

@@ -1,10 +1,8 @@
+import { base64url } from './base64url.ts'
+
 /** 256 random bits as base64url: the secret of a link, made here so that a call which is repeated makes the same link. */
 export function newToken(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+  return base64url(crypto.getRandomValues(new Uint8Array(32)))
 }
 
 /** The address that opens an invitation or brings another device in. Its secret is in the fragment, which no server and no log ever sees. */
