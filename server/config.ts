@@ -30,6 +30,7 @@ export type Config = {
 }
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+const LONGEST_SHOWN = 12
 const DEFAULT_MODEL = 'gemini-flash-latest'
 
 /** Reads the settings. Throws a StartError that names the variable when a value makes no sense. */
@@ -46,7 +47,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       baseUrl: webUrl('GEMINI_BASE_URL', read('GEMINI_BASE_URL')),
     },
     publicUrl: webUrl('PUBLIC_URL', read('PUBLIC_URL')),
-    trustProxy: flag('TRUST_PROXY', read('TRUST_PROXY')),
+    trustProxy: flag('TRUST_PROXY', read('TRUST_PROXY') ?? '0'),
     tls: tls(read('TLS_CERT'), read('TLS_KEY')),
     repliesAtOnce: places(read('REPLIES_AT_ONCE') ?? '50'),
     logLevel: level(read('LOG_LEVEL') ?? 'info'),
@@ -57,7 +58,7 @@ function port(value: string): number {
   const number = Number(value)
   if (!/^\d{1,5}$/.test(value) || number > 65_535) {
     throw new StartError(
-      `PORT is "${value}", but a port is a whole number from 0 to 65535. Set PORT to a free port, or remove it to use 3000.`,
+      `PORT is ${shown(value)}, but a port is a whole number from 0 to 65535. Set PORT to a free port, or remove it to use 3000.`,
     )
   }
   return number
@@ -66,10 +67,15 @@ function port(value: string): number {
 function places(value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value)) {
     throw new StartError(
-      `REPLIES_AT_ONCE is "${value}", but it has to be a whole number from 1 to 9999. Correct it, or remove it to let 50 replies be written at once.`,
+      `REPLIES_AT_ONCE is ${shown(value)}, but it has to be a whole number from 1 to 9999. Correct it, or remove it to let 50 replies be written at once.`,
     )
   }
   return Number(value)
+}
+
+/** A wrong value, unless it is so long that it may be a secret which was put into the wrong variable. */
+function shown(value: string): string {
+  return value.length <= LONGEST_SHOWN ? `"${value}"` : 'something longer'
 }
 
 function absolute(path: string): string {
@@ -90,14 +96,14 @@ function databaseUrl(value: string | null): string | null {
 function webUrl(name: string, value: string | null): string | null {
   if (value === null) return null
   if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
-    throw new StartError(`${name} is "${value}", but it has to be a web address such as https://chat.example.org. Correct it or remove it.`)
+    // Not repeated either: it may be the key of the line above it, or hold a password.
+    throw new StartError(`${name} has to be a web address such as https://chat.example.org. Correct it or remove it.`)
   }
   return value.replace(/\/+$/, '')
 }
 
-function flag(name: string, value: string | null): boolean {
-  switch (value?.toLowerCase()) {
-    case undefined:
+function flag(name: string, value: string): boolean {
+  switch (value.toLowerCase()) {
     case '0':
     case 'false':
     case 'no':
@@ -107,7 +113,7 @@ function flag(name: string, value: string | null): boolean {
     case 'yes':
       return true
   }
-  throw new StartError(`${name} is "${value}", but it has to be 1 or 0.`)
+  throw new StartError(`${name} is ${shown(value)}, but it has to be 1 or 0.`)
 }
 
 function tls(certFile: string | null, keyFile: string | null): Config['tls'] {
@@ -120,6 +126,6 @@ function tls(certFile: string | null, keyFile: string | null): Config['tls'] {
 
 function level(value: string): LogLevel {
   const found = LOG_LEVELS.find((candidate) => candidate === value.toLowerCase())
-  if (!found) throw new StartError(`LOG_LEVEL is "${value}", but it has to be one of ${LOG_LEVELS.join(', ')}.`)
+  if (!found) throw new StartError(`LOG_LEVEL is ${shown(value)}, but it has to be one of ${LOG_LEVELS.join(', ')}.`)
   return found
 }

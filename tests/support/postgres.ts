@@ -23,16 +23,19 @@ export interface Postgres {
   createDatabase(): Promise<string>
   /** Ends the server process of every connection to one database, as an administrator would; answers how many there were. */
   terminate(url: string): Promise<number>
+  /** How many statements were ever carried out in one database; only when it was started with `counting`. */
+  statements(url: string): Promise<number>
   /** To the postmaster and every process of its own. */
   signal(name: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
-export async function startPostgres(): Promise<Postgres> {
+/** `counting`: it counts its statements. */
+export async function startPostgres({ counting = false } = {}): Promise<Postgres> {
   await linkLibraries()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await start(await freePort())
+      return await start(await freePort(), counting ? ['-c', 'shared_preload_libraries=pg_stat_statements'] : [])
     } catch (error) {
       // Between its release and PostgreSQL's start the port may have gone to somebody else.
       if (attempt === ATTEMPTS) throw error
@@ -40,7 +43,7 @@ export async function startPostgres(): Promise<Postgres> {
   }
 }
 
-async function start(port: number): Promise<Postgres> {
+async function start(port: number, flags: readonly string[]): Promise<Postgres> {
   const log: string[] = []
   // In the system's own directory for such things: as root the server runs as another user, who cannot enter most others.
   const databaseDir = await mkdtemp(join(tmpdir(), 'confab-postgres-'))
@@ -53,7 +56,17 @@ async function start(port: number): Promise<Postgres> {
     createPostgresUser: process.getuid?.() === 0,
     authMethod: 'scram-sha-256',
     initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=100'],
+    postgresFlags: [
+      '-c',
+      'fsync=off',
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+      '-c',
+      'max_connections=100',
+      ...flags,
+    ],
     onLog: (line) => log.push(line),
     onError: (line) => log.push(String(line)),
   })
@@ -82,6 +95,14 @@ async function start(port: number): Promise<Postgres> {
       const name = new URL(url).pathname.slice(1)
       const rows = await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and pid <> pg_backend_pid()`
       return rows.length
+    },
+    async statements(url) {
+      await admin`create extension if not exists pg_stat_statements`
+      const name = new URL(url).pathname.slice(1)
+      const [row] = await admin`
+        select coalesce(sum(calls), 0)::int as count
+        from pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = ${name}`
+      return row.count
     },
     signal(signal) {
       const children = readFileSync(`/proc/${line}/task/${line}/children`, 'utf8').trim().split(' ').filter(Boolean)
