@@ -189,12 +189,17 @@ export const MUTANTS: readonly Mutant[] = [
     'if (conversationIds.length === 0) return\n',
     'if (conversationIds.length >= 0) return\n',
   ),
-  mutant(
-    'leaves what was refused on the screen',
-    'web/store/refusals.ts',
-    'await refuse(db, entry, change.failure)\n      return [entry.conversationId]',
-    'await refuse(db, entry, change.failure)\n      return []',
-  ),
+  {
+    name: 'leaves what was refused on the screen',
+    patches: [
+      {
+        file: 'web/store/refusals.ts',
+        from: 'await refuse(db, entry, change.failure)\n      return [entry.conversationId]',
+        to: 'await refuse(db, entry, change.failure)\n      return []',
+      },
+      { file: 'web/store/refusals.ts', from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => {})' },
+    ],
+  },
   mutant('brings a removed room back', ROWS, "if (row?.origin === 'server') {", "if (row?.origin === 'local') {"),
   mutant('takes an old list of rooms for the truth', ROWS, "if ((fact?.key === 'list' ? fact.value : null) !== since) return", ''),
   mutant(
