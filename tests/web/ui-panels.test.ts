@@ -91,7 +91,7 @@ describe('a link in a list', () => {
     expect(linkTerms(link, now)).toBe('Participant · 3 uses, 6 days left')
     expect(linkTerms({ ...link, usesLeft: 1, expiresAt: null }, now)).toBe('Participant · 1 use left')
     expect(linkTerms({ ...link, usesLeft: null, expiresAt: null }, now)).toBe('Participant · until revoked')
-    expect(linkTerms({ kind: 'share', role: null, usesLeft: null, expiresAt: now + HOUR_MS }, now)).toBe('1 h left')
+    expect(linkTerms({ kind: 'share', role: null, usesLeft: null, expiresAt: now + HOUR_MS }, now)).toBe('Anybody may read · 1 h left')
   })
 })
 

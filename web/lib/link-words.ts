@@ -42,5 +42,6 @@ export function linkTerms(link: Pick<Link, 'kind' | 'role' | 'usesLeft' | 'expir
   const uses = usesLeft === null || kind === 'share' ? null : usesLeft === 1 ? '1 use' : `${usesLeft} uses`
   const time = expiresAt === null ? null : durationWords(expiresAt - now)
   const left = [uses, time].filter((part) => part !== null).join(', ')
-  return [role === null ? null : ROLES[role], left === '' ? 'until revoked' : `${left} left`].filter((part) => part !== null).join(' · ')
+  const who = role !== null ? ROLES[role] : kind === 'share' ? 'Anybody may read' : null
+  return [who, left === '' ? 'until revoked' : `${left} left`].filter((part) => part !== null).join(' · ')
 }
