@@ -13,6 +13,7 @@ import {
 } from '../../web/store/commands.ts'
 import { conversation, conversations, draft, messages, unsent } from '../../web/store/queries.ts'
 import { openStore, type Store } from '../../web/store/store.ts'
+import { waitingCalls } from '../../web/store/waiting.ts'
 import { ModelRoom } from '../support/model-room.ts'
 
 const ada: Author = { id: newId(), name: 'Ada' }
@@ -206,16 +207,58 @@ describe('a command', () => {
     expect(await draft(id)).toBe('new')
   })
 
-  test('removes a room with what was not sent, and no news brings it back', async () => {
+  test('removes a room with what was not sent once the server agrees, and no news brings it back', async () => {
     const room = new ModelRoom()
+    const { id } = room.row
     await load(room)
-    await sendPrompt(room.row.id, 'unsent')
-    await removeConversation(room.row.id)
+    await sendPrompt(id, 'unsent')
+    await saveDraft(id, 'unfinished')
+    await removeConversation(id)
     expect(await conversations()).toEqual([])
     room.rename('news')
     await apply(store.db, [{ kind: 'conversation', row: room.row }], new Map())
-    expect(await conversation(room.row.id)).toBeUndefined()
-    expect((await unsent()).map(({ call }) => call.procedure)).toEqual(['conversation.remove'])
+    expect(await conversation(id)).toBeUndefined()
+    // Nothing of it is sent any more, and nothing is lost while the server may still refuse.
+    expect((await waitingCalls(store.db, () => true)).map(({ call }) => call.procedure)).toEqual(['conversation.remove'])
+    expect(await draft(id)).toBe('unfinished')
+    const { seq = 0 } = (await unsent()).at(-1) ?? {}
+    await apply(
+      store.db,
+      [
+        { kind: 'gone', conversationId: id },
+        { kind: 'answered', seq },
+      ],
+      new Map(),
+    )
+    expect(await unsent()).toEqual([])
+    expect(await store.db.messages.count()).toBe(0)
+    expect(await draft(id)).toBe('')
+  })
+
+  test('keeps nothing of the people of a room that was removed, whatever comes late', async () => {
+    const room = new ModelRoom()
+    const { id } = room.row
+    await load(room)
+    const membership = { conversationId: id, role: 'owner', read: 0 } as const
+    await apply(
+      store.db,
+      [
+        { kind: 'membership', row: membership },
+        { kind: 'people', conversationId: id, people: [] },
+      ],
+      new Map(),
+    )
+    const removed = { ...room.row, revision: room.row.revision + 1, deleted: true }
+    const list = { conversations: [removed], memberships: [membership], cursor: '2', complete: false }
+    await apply(store.db, [{ kind: 'list', known: [id], since: null, answer: list }], new Map())
+    await apply(store.db, [{ kind: 'people', conversationId: id, people: [] }], new Map())
+    expect(await store.db.memberships.count()).toBe(0)
+    expect(await store.db.people.count()).toBe(0)
+    // What an older version of this client has left behind.
+    await store.db.memberships.put({ ...membership, told: 0 })
+    const whole = { conversations: [], memberships: [], cursor: '3', complete: true }
+    await apply(store.db, [{ kind: 'list', known: [], since: '2', answer: whole }], new Map())
+    expect(await store.db.memberships.count()).toBe(0)
   })
 
   test('asks a reply once to stop and once to go on, however often it is clicked', async () => {

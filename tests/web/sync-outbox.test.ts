@@ -7,10 +7,11 @@ import {
   renameConversation,
   resumeReply,
   retrySend,
+  saveDraft,
   sendPrompt,
   stopReply,
 } from '../../web/store/commands.ts'
-import { messages, unsent } from '../../web/store/queries.ts'
+import { draft, messages, unsent } from '../../web/store/queries.ts'
 import { openStore } from '../../web/store/store.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -320,6 +321,28 @@ describe('the outbox', () => {
     await removeConversation(id)
     await eventually(async () => (await one.store.db.conversations.get(id))?.deleted === false)
     expect(await empty()).toBe(true)
+  })
+
+  test('sends what was kept back for a removal when that is refused', async () => {
+    const server = setup()
+    const { id } = server.open().row
+    const one = tab(server, id)
+    one.line.connect()
+    await eventually(async () => (await one.store.db.rooms.get(id))?.cursor === server.room(id).row.revision)
+    one.line.cut()
+    await sendPrompt(id, 'kept back')
+    await saveDraft(id, 'unfinished')
+    await removeConversation(id)
+    server.before = (procedure) => {
+      if (procedure === 'conversation.remove') throw refusals.forbidden()
+    }
+    one.line.connect()
+    await eventually(empty)
+    await eventually(async () => (await one.store.db.conversations.get(id))?.deleted === false)
+    expect(sent(server, id)).toEqual(['kept back'])
+    expect(await draft(id)).toBe('unfinished')
+    const calls = server.calls.filter((call) => /^(message.send|conversation.remove)/.test(call)).map((call) => call.split(' ')[0])
+    expect(calls).toEqual(['conversation.remove', 'message.send'])
   })
 
   test('removes a room that was made offline and never said to be there', async () => {

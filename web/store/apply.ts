@@ -3,7 +3,7 @@ import type { SendFailure } from '../lib/sentences.ts'
 import type { Database, Me } from './database.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
-import { putMemberships, putPeople } from './people.ts'
+import { forgetPeopleOfNowhere, putMemberships, putPeople } from './people.ts'
 import { settleOutbox } from './refusals.ts'
 import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
@@ -47,7 +47,7 @@ export async function apply(db: Database, changes: readonly Change[], ahead: Ahe
       seen.set(conversationId, revisions.add(revision))
     }
   }
-  const tables = [db.conversations, db.messages, db.rooms, db.outbox, db.facts, db.memberships, db.people]
+  const tables = [db.conversations, db.messages, db.rooms, db.outbox, db.drafts, db.facts, db.memberships, db.people]
   const cursors = await db.transaction('rw', tables, async () => {
     for (const change of changes) {
       if (change.kind === 'rewound') await rewind(db, change.conversationId)
@@ -91,10 +91,11 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     case 'list': {
       await db.facts.put({ key: 'list', value: change.answer.cursor })
       await putMemberships(db, change.answer.memberships)
-      if (!change.answer.complete) return
-      const there = new Set(change.answer.conversations.map(({ id }) => id))
-      for (const id of change.known) if (!there.has(id)) await forget(db, id)
-      return
+      if (change.answer.complete) {
+        const there = new Set(change.answer.conversations.map(({ id }) => id))
+        for (const id of change.known) if (!there.has(id)) await forget(db, id)
+      }
+      return forgetPeopleOfNowhere(db)
     }
     case 'membership':
       return putMemberships(db, [change.row])

@@ -4,7 +4,7 @@ import type { OutboxCall, OutboxEntry } from './database.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
 import { isAlone } from './people.ts'
-import { PENDING_POSITION, unplaced } from './places.ts'
+import { PENDING_POSITION } from './places.ts'
 import { withSpace } from './space.ts'
 import { type Store, store } from './store.ts'
 
@@ -55,25 +55,15 @@ export async function updateConversation(
 const isSo = (row: Conversation, fields: Partial<Conversation>): boolean =>
   Object.entries(fields).every(([name, value]) => row[name as keyof Conversation] === value)
 
-/** Removes a room for everybody. What was not sent yet is dropped with it. */
+/** Removes a room for everybody. What was not sent yet is kept back, and dropped once the server has agreed. */
 export async function removeConversation(id: string): Promise<void> {
   const target = store()
   const { db } = target
-  await change([db.conversations, db.messages, db.outbox, db.drafts], async () => {
+  await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
     if (!row || row.deleted) return
     // The row stays, as a mark, until the server has agreed: a frame that is on its way must not bring the room back.
     await db.conversations.put(guessOver(row, { deleted: true }))
-    await db.messages
-      .where('[conversationId+position]')
-      .between(...unplaced(id))
-      .delete()
-    await db.outbox
-      .where('conversationId')
-      .equals(id)
-      .filter(({ call }) => call.procedure !== 'conversation.create')
-      .delete()
-    await db.drafts.delete(id)
     await enqueue(target, id, { procedure: 'conversation.remove', input: { id } })
   })
 }

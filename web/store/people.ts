@@ -1,5 +1,5 @@
 import type { Member, Membership } from '#contract'
-import type { Database } from './database.ts'
+import type { Database, StoredConversation } from './database.ts'
 import type { Store } from './store.ts'
 
 /*
@@ -17,6 +17,7 @@ export async function putMemberships(db: Database, rows: readonly Membership[]):
 
 /** Also tells what the room is to this person: of a room that was made here, nothing else does. */
 export async function putPeople(db: Database, conversationId: string, people: readonly Member[]): Promise<void> {
+  if (isMark(await db.conversations.get(conversationId))) return
   await db.people.put({ conversationId, people })
   const me = await db.facts.get('me')
   const mine = me?.key === 'me' ? people.find(({ person }) => person.id === me.value.person.id) : undefined
@@ -34,6 +35,21 @@ export async function isAlone({ db, personId }: Pick<Store, 'db' | 'personId'>, 
 export async function forgetPeople(db: Database, conversationId: string): Promise<void> {
   await db.people.delete(conversationId)
   await db.memberships.delete(conversationId)
+}
+
+/** Of rooms that are not in this store any more; a room that is only being removed here may still come back. */
+export async function forgetPeopleOfNowhere(db: Database): Promise<void> {
+  const keys = new Set([...(await db.memberships.toCollection().primaryKeys()), ...(await db.people.toCollection().primaryKeys())])
+  const ids = [...keys]
+  const rooms = await db.conversations.bulkGet(ids)
+  const gone = ids.filter((_, index) => !rooms[index] || isMark(rooms[index]))
+  await db.memberships.bulkDelete(gone)
+  await db.people.bulkDelete(gone)
+}
+
+/** What stands for a room that is gone; with a row beneath it, it is only a guess that it is. */
+function isMark(row: StoredConversation | undefined): boolean {
+  return row?.deleted === true && row.origin === 'server' && !row.beneath
 }
 
 /** The server knows less of the room than this store: what was read in it counts anew. */

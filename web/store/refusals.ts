@@ -1,7 +1,7 @@
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Change } from './apply.ts'
 import type { Database, OutboxEntry } from './database.ts'
-import { forget } from './rows.ts'
+import { dropUnsent, forget } from './rows.ts'
 
 /** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. Returns the rooms that it was of. */
 export async function settleOutbox(db: Database, change: Change): Promise<string[]> {
@@ -9,6 +9,7 @@ export async function settleOutbox(db: Database, change: Change): Promise<string
     case 'answered': {
       const entry = await db.outbox.get(change.seq)
       await db.outbox.delete(change.seq)
+      if (entry?.call.procedure === 'conversation.remove') await dropUnsent(db, entry.conversationId, change.seq)
       return entry ? [entry.conversationId] : []
     }
     case 'refused': {
@@ -51,8 +52,9 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
         .equals(conversationId)
         .filter(({ state }) => state === 'waiting')
         .toArray()
-      if (later.some((other) => other.call.procedure === 'conversation.remove')) {
-        await db.outbox.where('conversationId').equals(conversationId).delete()
+      const removal = later.find((other) => other.call.procedure === 'conversation.remove')
+      if (removal?.seq !== undefined) {
+        await dropUnsent(db, conversationId, removal.seq)
         return forget(db, conversationId)
       }
       for (const other of later) await refuse(db, other, failure)
@@ -66,6 +68,8 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
       break
   }
   if (call.procedure !== 'conversation.remove') return
+  // Somebody else has removed it.
+  if (failure.code === 'not_found' && entry.seq !== undefined) await dropUnsent(db, conversationId, entry.seq)
   await db.conversations
     .where('id')
     .equals(conversationId)

@@ -2,7 +2,7 @@ import { type Conversation, isOpen, type Message } from '#contract'
 import type { Database, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
 import { forgetPeople, rewindReading } from './people.ts'
-import { PENDING_POSITION, placed } from './places.ts'
+import { PENDING_POSITION, placed, unplaced } from './places.ts'
 
 /*
  * Rows of the server into the store, inside of a transaction that the caller has begun.
@@ -83,6 +83,21 @@ export async function forget(db: Database, conversationId: string, revision = 0)
   } else await db.conversations.delete(conversationId)
   await forgetPeople(db, conversationId)
   await empty(db, conversationId)
+}
+
+/** The server has agreed to the removal of a room, which was asked for as the call `seq`: nothing that was not sent before it ever will be. */
+export async function dropUnsent(db: Database, conversationId: string, seq: number): Promise<void> {
+  await db.outbox
+    .where('conversationId')
+    .equals(conversationId)
+    .filter((entry) => (entry.seq ?? 0) <= seq)
+    .delete()
+  const [first] = unplaced(conversationId)
+  await db.messages
+    .where('[conversationId+position]')
+    .between(first, [conversationId, PENDING_POSITION + seq])
+    .delete()
+  await db.drafts.delete(conversationId)
 }
 
 /** A whole list is right about the rooms in it, also about one that had been taken out of this store. */

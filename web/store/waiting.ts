@@ -7,10 +7,18 @@ const AGAIN_MS = 1_000
 
 export type Waiting = OutboxEntry & { seq: number }
 
-/** The calls that wait and that `takes` is true for, in their order. */
+/**
+ * The calls that wait and that `takes` is true for, in their order. What concerns a room that is being removed is kept back until the server has
+ * agreed to that or refused it.
+ */
 export async function waitingCalls({ outbox }: Database, takes: (call: OutboxCall) => boolean): Promise<Waiting[]> {
   const rows = await outbox.where('state').equals('waiting').sortBy('seq')
-  return rows.flatMap((row) => (row.seq !== undefined && takes(row.call) ? [{ ...row, seq: row.seq }] : []))
+  const removed = new Set(rows.flatMap(({ call, conversationId }) => (call.procedure === 'conversation.remove' ? [conversationId] : [])))
+  return rows.flatMap((row) => {
+    const keptBack =
+      removed.has(row.conversationId) && row.call.procedure !== 'conversation.create' && row.call.procedure !== 'conversation.remove'
+    return row.seq !== undefined && !keptBack && takes(row.call) ? [{ ...row, seq: row.seq }] : []
+  })
 }
 
 /** Calls back whenever such calls wait, whichever tab has put them there; the result ends it. */
