@@ -213,6 +213,37 @@ describe('a call that somebody waits for', () => {
     expect(await draft(id)).toBe('first thought\n\nsecond thought')
   })
 
+  for (const [outcome, kept] of [
+    ['is carried out', 'first thought\n\nsecond thought'],
+    ['is refused', 'second thought'],
+  ] as const) {
+    test(`asks again for a prompt to be taken back when no answer came; its text is in one place after it ${outcome}`, async () => {
+      const server = new ModelServer()
+      const room = server.open()
+      const { id } = room.row
+      room.send(server.person, 'first thought')
+      const [prompt] = room.rows
+      const mine = tab(server, id)
+      mine.line.connect()
+      await eventually(async () => (await mine.store.db.messages.count()) === 2)
+      await saveDraft(id, 'second thought')
+      mine.line.passes = (direction, text) => direction === 'toClient' || !text.includes('withdraw')
+      expect(await refusal(withdrawPrompt(prompt?.id ?? ''))).toEqual({ code: 'offline' })
+      expect(told(server, 'message.withdraw')).toEqual([])
+      mine.line.passes = () => true
+      server.before = (procedure) => {
+        if (procedure !== 'message.withdraw' || outcome === 'is carried out') return
+        throw new ORPCError('CONFLICT', { defined: true, status: 409, data: { reason: 'started' } })
+      }
+      mine.line.connect()
+      await eventually(() => told(server, 'message.withdraw').length === 1)
+      await eventually(async () => (await mine.store.db.outbox.count()) === 0)
+      expect(await draft(id)).toBe(kept)
+      const shown = (await mine.store.db.messages.get(prompt?.id ?? ''))?.deleted === false
+      expect(shown).toBe(outcome === 'is refused')
+    })
+  }
+
   describe('a prompt that is taken back', () => {
     async function waiting() {
       const store = openStore(newId())

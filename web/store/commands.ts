@@ -1,12 +1,13 @@
 import type { Table } from 'dexie'
 import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, storable } from '#contract'
-import type { OutboxCall, OutboxEntry } from './database.ts'
+import type { OutboxCall } from './database.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
 import { isAlone } from './people.ts'
 import { PENDING_POSITION } from './places.ts'
 import { withSpace } from './space.ts'
-import { type Store, store } from './store.ts'
+import { store } from './store.ts'
+import { enqueue } from './waiting.ts'
 
 export { leave } from './requests.ts'
 
@@ -28,7 +29,7 @@ export function newConversation(): Promise<string> {
     const guess = guessedConversation(id, Date.now())
     await db.conversations.add(guess.conversation)
     await db.rooms.add(guess.room)
-    await enqueue(target, id, { procedure: 'conversation.create', input: { id } })
+    await enqueue(db, id, { procedure: 'conversation.create', input: { id } })
     return id
   })
 }
@@ -48,7 +49,7 @@ export async function updateConversation(
     const row = await db.conversations.get(id)
     if (!row || row.deleted || isSo(row, fields)) return
     await db.conversations.put(guessOver(row, fields))
-    await enqueue(target, id, { procedure: 'conversation.update', input: { id, operation: newId(), ...fields } })
+    await enqueue(db, id, { procedure: 'conversation.update', input: { id, operation: newId(), ...fields } })
   })
 }
 
@@ -64,7 +65,7 @@ export async function removeConversation(id: string): Promise<void> {
     if (!row || row.deleted) return
     // The row stays, as a mark, until the server has agreed: a frame that is on its way must not bring the room back.
     await db.conversations.put(guessOver(row, { deleted: true }))
-    await enqueue(target, id, { procedure: 'conversation.remove', input: { id } })
+    await enqueue(db, id, { procedure: 'conversation.remove', input: { id } })
   })
 }
 
@@ -80,7 +81,7 @@ export function sendPrompt(conversationId: string, text: string, kind: PersonMes
     const row = await db.conversations.get(conversationId)
     const createdAt = Date.now()
     const input = { id, conversationId, text: clean, kind, replyId: newId() }
-    const seq = await enqueue(target, conversationId, { procedure: 'message.send', input })
+    const seq = await enqueue(db, conversationId, { procedure: 'message.send', input })
     await db.messages.add(guessedMessage(input, { seq, author, createdAt, delivery: 'pending' }))
     await db.drafts.delete(conversationId)
     if (row) {
@@ -152,13 +153,8 @@ async function askOfReply(replyId: string, call: (revision: number) => OutboxCal
       .equals(reply.conversationId)
       .filter((entry) => entry.call.procedure === wanted.procedure && entry.call.input.id === replyId)
       .count()
-    if (asked === 0) await enqueue(target, reply.conversationId, wanted)
+    if (asked === 0) await enqueue(db, reply.conversationId, wanted)
   })
-}
-
-function enqueue({ db }: Store, conversationId: string, call: OutboxCall): Promise<number> {
-  const entry: OutboxEntry = { conversationId, call, state: 'waiting', failure: null, createdAt: Date.now() }
-  return db.outbox.add(entry)
 }
 
 /** One transaction, for which space is made when there is none. */

@@ -34,6 +34,7 @@ export type OutboxCall =
   | CallOf<'conversation.update', Client['conversation']['update']>
   | CallOf<'conversation.remove', Client['conversation']['remove']>
   | CallOf<'message.send', Client['message']['send']>
+  | CallOf<'message.withdraw', Client['message']['withdraw']>
   | CallOf<'reply.stop', Client['reply']['stop']>
   | CallOf<'reply.resume', Client['reply']['resume']>
 

@@ -53,6 +53,7 @@ export function mergeConversation(
         merged.updatedAt = Math.max(merged.updatedAt, createdAt)
         break
       case 'conversation.create':
+      case 'message.withdraw':
       case 'reply.stop':
       case 'reply.resume':
         break

@@ -38,6 +38,7 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
           guessedMessage(call.input, { seq, author, createdAt, delivery: entry.state === 'failed' ? 'failed' : 'pending' }),
         )
         break
+      case 'message.withdraw':
       case 'reply.stop':
       case 'reply.resume':
         break

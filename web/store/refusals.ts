@@ -60,6 +60,10 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
       for (const other of later) await refuse(db, other, failure)
       return
     }
+    case 'message.withdraw':
+      if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
+      await takeFromDraft(db, call.input.id)
+      break
     case 'conversation.update':
     case 'conversation.remove':
     case 'reply.stop':
@@ -74,4 +78,16 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
     .where('id')
     .equals(conversationId)
     .modify((row) => void (row.deleted = false))
+}
+
+/** The text of a prompt that is still there goes out of the draft that it was put before, unless somebody has written on. */
+async function takeFromDraft(db: Database, promptId: string): Promise<void> {
+  const prompt = await db.messages.get(promptId)
+  if (!prompt || prompt.deleted) return
+  const draft = await db.drafts.get(prompt.conversationId)
+  if (!draft || draft.by) return
+  if (draft.text === prompt.text) await db.drafts.delete(prompt.conversationId)
+  else if (draft.text.startsWith(`${prompt.text}\n\n`)) {
+    await db.drafts.put({ conversationId: prompt.conversationId, text: draft.text.slice(prompt.text.length + 2) })
+  }
 }

@@ -3,6 +3,7 @@ import type { Database } from './database.ts'
 import { ask } from './requests.ts'
 import { withSpace } from './space.ts'
 import { store } from './store.ts'
+import { enqueue } from './waiting.ts'
 
 /*
  * What is done with prompts that wait for their turn. It needs the server at once: whether it is too late, only the server knows.
@@ -10,7 +11,7 @@ import { store } from './store.ts'
 
 /**
  * Takes back a prompt of one's own; its text goes into the composer, before what is there, and out of it again when the server refuses. Rejects
- * with a RefusedError; after `offline` the text is in the composer, for the prompt may be gone all the same.
+ * with a RefusedError; after `offline` the text is in the composer, for the prompt may be gone all the same, and the server is asked again until it answers.
  */
 export async function withdrawPrompt(id: string): Promise<void> {
   const { db } = store()
@@ -21,9 +22,21 @@ export async function withdrawPrompt(id: string): Promise<void> {
   try {
     await ask('message.withdraw', { id })
   } catch (error) {
-    if (!mayBeDone(refusedOf(error))) await takeOut()
+    await (mayBeDone(refusedOf(error)) ? askAgain(db, prompt) : takeOut())
     throw error
   }
+}
+
+function askAgain(db: Database, { id, conversationId }: { id: string; conversationId: string }): Promise<void> {
+  const task = async () => {
+    const asked = await db.outbox
+      .where('conversationId')
+      .equals(conversationId)
+      .filter(({ call }) => call.procedure === 'message.withdraw' && call.input.id === id)
+      .count()
+    if (asked === 0) await enqueue(db, conversationId, { procedure: 'message.withdraw', input: { id } })
+  }
+  return withSpace(db, () => db.transaction('rw', db.outbox, task))
 }
 
 /** Puts a text before a draft. Returns what takes it out again, unless the draft has been changed in the meantime. */

@@ -21,6 +21,12 @@ export async function waitingCalls({ outbox }: Database, takes: (call: OutboxCal
   })
 }
 
+/** Puts a call behind the others; inside of the caller's transaction. Returns its number. */
+export function enqueue({ outbox }: Database, conversationId: string, call: OutboxCall): Promise<number> {
+  const entry: OutboxEntry = { conversationId, call, state: 'waiting', failure: null, createdAt: Date.now() }
+  return outbox.add(entry)
+}
+
 /** Calls back whenever such calls wait, whichever tab has put them there; the result ends it. */
 export function watchWaiting(db: Database, takes: (call: OutboxCall) => boolean, clock: Clock, listener: () => void): () => void {
   const watch = () =>

@@ -159,6 +159,8 @@ function send({ call }: Rpc, entry: OutboxEntry): Promise<Change[]> {
         const { message, reply } = await client.message.send(wanted.input, options)
         return [{ kind: 'messages', rows: reply ? [message, reply] : [message] }]
       })
+    case 'message.withdraw':
+      return call(async (client, options) => [{ kind: 'messages', rows: [await client.message.withdraw(wanted.input, options)] }])
     case 'reply.stop':
       return call(async (client, options) => [{ kind: 'messages', rows: [await client.reply.stop(wanted.input, options)] }])
     case 'reply.resume':

@@ -4,8 +4,8 @@ import type { Locks } from './locks.ts'
 import type { Parts } from './parts.ts'
 
 /**
- * Sends what waits in the outbox. Messages and rooms keep their order. A stop or a resume concerns a reply that the server knows already:
- * it need not queue behind a message that is on its way, or that its room has no place for.
+ * Sends what waits in the outbox. Messages and rooms keep their order. What concerns a prompt or a reply that the server knows already
+ * need not queue behind a message that is on its way, or that its room has no place for.
  */
 export class Outbox {
   readonly #lanes: readonly Lane[]
@@ -13,8 +13,8 @@ export class Outbox {
   /** `refresh` is called when a guess was taken back: the server's row has to replace it. */
   constructor(parts: Parts, locks: Locks, refresh: (conversationId: string) => void) {
     this.#lanes = [
-      new Lane(parts, locks, { name: 'outbox', takes: (call) => !ofReply(call), refresh }),
-      new Lane(parts, locks, { name: 'replies', takes: ofReply, refresh }),
+      new Lane(parts, locks, { name: 'outbox', takes: (call) => !ofKnown(call), refresh }),
+      new Lane(parts, locks, { name: 'replies', takes: ofKnown, refresh }),
     ]
   }
 
@@ -31,6 +31,6 @@ export class Outbox {
   }
 }
 
-function ofReply({ procedure }: OutboxCall): boolean {
-  return procedure === 'reply.stop' || procedure === 'reply.resume'
+function ofKnown({ procedure }: OutboxCall): boolean {
+  return procedure === 'reply.stop' || procedure === 'reply.resume' || procedure === 'message.withdraw'
 }
