@@ -18,6 +18,7 @@ export function messageProcedures({ db, changes, model, presence, replies }: Par
           // A reply that an earlier call stored may still be waiting, if the server ended in between; adding it twice is adding it once.
           if (result.reply?.state === 'queued') replies.add(result.reply)
           if (result.change) presence.wrote(person, result.change.conversation)
+          else presence.wroteBefore(person, input.conversationId)
           return { message: result.message, reply: result.reply }
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })

@@ -124,7 +124,18 @@ export class Presence {
     const room = this.#room(id)
     room.grown(count)
     room.typedAt.delete(person.id)
-    room.readUpTo(person.id, count, true).catch((error) => this.#parts.log.warn('presence.read_failed', { reason: reason(error) }))
+    room.readUpTo(person.id, count, true).catch((error) => this.#readFailed(error))
+  }
+
+  /** The same of a message that an earlier call has stored: if its answer was lost, nobody was told, and only the database knows how far it went. */
+  wroteBefore(person: Person, conversationId: string): void {
+    const room = this.#room(conversationId)
+    room.typedAt.delete(person.id)
+    room.outdated()
+    room
+      .member(person.id)
+      .then((member) => member && room.readUpTo(person.id, member.read, true))
+      .catch((error) => this.#readFailed(error))
   }
 
   /** Takes those for gone from whom nothing was heard for long, and forgets rooms that nobody looks at. */
@@ -137,6 +148,10 @@ export class Presence {
       tab.room?.changed()
     }
     for (const [id, { idleSince }] of this.#rooms) if (idleSince !== null && now - idleSince > FORGET_MS) this.#rooms.delete(id)
+  }
+
+  #readFailed(error: unknown): void {
+    this.#parts.log.warn('presence.read_failed', { reason: reason(error) })
   }
 
   #room(id: string): RoomPeople {

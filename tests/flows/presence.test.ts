@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { SQL } from 'bun'
 import { type Frame, HEARTBEAT, type Member, newId } from '#contract'
+import { openPostgres } from '../../server/database/postgres.ts'
+import { send } from '../../server/database/sending.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { admit, enter, type Entered, introduce } from '../support/people.ts'
@@ -159,6 +161,30 @@ test('how far somebody has read is told to the room and to their other tabs, nev
   await note(bob, id)
   // Whoever writes has read it all.
   await tab.hear((frame) => frame[0] === 'membership' && frame[1] === id && frame[3] === 4)
+  await tab.close()
+})
+
+test('whoever has written is told to have read it all, also when the server did not hear that it was stored', async () => {
+  const id = await room()
+  const tab = await connect(server, other.cookie)
+  await bob.rpc.presence.typing({ conversationId: id })
+  await ada.hear((frame) => frame[0] === 'typing' && frame[1] === id)
+  const input = { id: newId(), conversationId: id, text: 'a note', kind: 'note', replyId: newId() } as const
+  // As it is when a database commits and is gone before it says so.
+  const door = openPostgres(url, { debug() {}, info() {}, warn() {}, error() {} })
+  expect(await send(door.db, other.person, input)).toMatchObject({ kind: 'sent' })
+  await door.close()
+  await bob.rpc.message.send(input)
+  await tab.hear((frame) => frame[0] === 'membership' && frame[1] === id && frame[3] === 1)
+  expect((await hearOf(ada, id, other, ({ read }) => read === 1)).read).toBe(1)
+  // What is written next is told at once, not after the pause that one word of it asks for.
+  const before = ada.frames.length
+  await bob.rpc.presence.typing({ conversationId: id })
+  await ada.hear((frame) => frame[0] === 'typing' && frame[1] === id, 5_000, before)
+  // Once is enough.
+  await bob.rpc.message.send(input)
+  await tab.rpc.session.me({})
+  expect(tab.frames.filter((frame) => frame[0] === 'membership' && frame[1] === id)).toHaveLength(1)
   await tab.close()
 })
 
