@@ -36,7 +36,7 @@ function open(person: string): void {
     leisure: async () => (await import('./sync/leisure.ts')).browserLeisure,
     onSignedOut: () => location.assign('/enter'),
     onOtherPerson: () => location.assign('/'),
-    onReplaced: () => void updates.then((watching) => (watching ? watching.reload() : location.reload())),
+    onReplaced: () => void updates.then((watching) => (watching() ?? location).reload()),
     onSent: () => void askToPersist(),
     signOut: async () => {
       const answer = await fetch('/auth/leave', { method: 'POST' })
@@ -50,22 +50,32 @@ function open(person: string): void {
   void land(store)
 }
 
-// The first screen and its first answers come first. Where there is no worker the app is what it was, with a server.
-async function watchUpdates(store: Store): Promise<Updates | null> {
+/** Resolves with what watches, or would if the network that the page came by were still there; then it begins with the next connection. */
+async function watchUpdates(store: Store): Promise<() => Updates | null> {
+  // The first screen and its first answers come first. Where there is no worker the app is what it was, with a server.
   if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve, { once: true }))
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))
-  // The network may have gone since the page came; then there is nothing to update from either.
-  const module = await import('./updates.ts').catch(() => null)
-  if (!module) return null
-  const updates = new module.Updates(store, {
-    container: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
-    build: document.body.dataset.build ?? '',
-    clock: systemClock,
-    typing: document,
-    reload: () => location.reload(),
-  })
-  updates.start().catch(reportError)
-  return updates
+  let updates: Updates | null = null
+  const begin = async () => {
+    const { Updates } = await import('./updates.ts')
+    updates ??= new Updates(store, {
+      container: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
+      build: document.body.dataset.build ?? '',
+      clock: systemClock,
+      typing: document,
+      reload: () => location.reload(),
+    })
+    await updates.start()
+  }
+  const beginLater = () => {
+    const unwatch = store.connection.watch(() => {
+      if (store.connection.current !== 'online') return
+      unwatch()
+      begin().catch(beginLater)
+    })
+  }
+  await begin().catch(beginLater)
+  return () => updates
 }
 
 // Without a session the server leads every page to the entrance.

@@ -41,11 +41,12 @@ export class Updates {
     })
   }
 
-  /** Resolves when the worker is known; rejects when the browser refuses it. */
+  /** Resolves when the worker is known; rejects when the browser refuses it or cannot get it, and may then be called again. */
   async start(): Promise<void> {
     const { container } = this.#parts
     if (!container) return
-    container.addEventListener('controllerchange', () => void this.#controlled(container.controller))
+    // The same function again is no second listener.
+    container.addEventListener('controllerchange', this.#controllerChanged)
     const registration = await container.register(workerUrl(), { updateViaCache: 'none' })
     this.#registration = registration
     registration.addEventListener('updatefound', () => this.#follow(registration.installing))
@@ -84,6 +85,8 @@ export class Updates {
     if (build === this.#parts.build) ask(waiting, 'take over when alone')
     else if (build !== null) this.#store.updateReady.set(true)
   }
+
+  readonly #controllerChanged = () => void this.#controlled(this.#parts.container?.controller ?? null)
 
   async #controlled(worker: ServiceWorker | null): Promise<void> {
     const build = worker && (await this.#buildOf(worker))

@@ -304,6 +304,23 @@ test('what is kept for a start without the server is nobody’s, and leaving tak
   await server.restart()
 }, 60_000)
 
+test('a page that lost its network before it could keep its files keeps them as soon as it has one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'confab-profile-'))
+  folders.push(folder)
+  const { context, page } = await open(folder)
+  const script = /\/updates-[^/]*\.js$/
+  await context.route(script, (route) => route.abort('internetdisconnected'))
+  const missed = page.waitForEvent('requestfailed', (request) => script.test(request.url()))
+  await enterBy(page)
+  await missed
+  await context.setOffline(true)
+  await connected(page, 'offline')
+  await context.unroute(script)
+  await context.setOffline(false)
+  await online(page)
+  await kept(page)
+}, 60_000)
+
 test('only the one service worker may be registered', async () => {
   const { page } = await newProfile()
   const refusal = await page.evaluate(() => navigator.serviceWorker.register('/worker.js').then(String, String))
