@@ -6,6 +6,7 @@ import { crowding } from './crowding.ts'
 import { drop } from './drop.ts'
 import { fanOut } from './fan-out.ts'
 import { longOutage } from './outage.ts'
+import { revocation } from './revocation.ts'
 import { streaming } from './streaming.ts'
 
 const parts: Record<string, () => Promise<string>> = {
@@ -13,6 +14,7 @@ const parts: Record<string, () => Promise<string>> = {
   streaming: () => streaming({ rounds: 10, chunks: 100, everyMs: 20 }),
   crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
   drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
+  revocation: () => revocation({ rounds: 20 }),
   outage: () => longOutage({ seconds: 60, sends: 15 }),
 }
 

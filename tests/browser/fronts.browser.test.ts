@@ -10,28 +10,16 @@ import { startServer, type TestServer } from '../support/server.ts'
 
 let emulator: Emulator
 let browser: Browser
-const ports = { caddy: freePort(), nginx: freePort() }
-/** Where the servers themselves listen. */
-const behind = { caddy: freePort(), nginx: freePort() }
-const servers = new Map<keyof typeof ports, TestServer>()
-const fronts = new Map<keyof typeof ports, Front>()
+type Name = 'caddy' | 'nginx'
+const ATTEMPTS = 5
+const servers = new Map<Name, TestServer>()
+const fronts = new Map<Name, Front>()
 
 beforeAll(async () => {
   emulator = await startEmulator()
   browser = await launch()
-  const start = async (name: keyof typeof ports) => {
-    const env = {
-      GEMINI_API_KEY: 'emulator',
-      GEMINI_BASE_URL: emulator.url,
-      TRUST_PROXY: '1',
-      PUBLIC_URL: `https://localhost:${ports[name]}`,
-    }
-    servers.set(name, await startServer({ env, port: behind[name] }))
-  }
-  await Promise.all([start('caddy'), start('nginx')])
-  const caddy = await startCaddy(ports.caddy, behind.caddy)
-  fronts.set('caddy', caddy)
-  fronts.set('nginx', await startNginx(ports.nginx, behind.nginx, caddy))
+  const caddy = await behind('caddy', startCaddy)
+  await behind('nginx', (port, serverPort) => startNginx(port, serverPort, caddy))
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
@@ -39,6 +27,30 @@ afterAll(async () => {
   await Promise.all(Array.from(servers.values(), (server) => server.stop()))
   await emulator?.stop()
 }, 60_000)
+
+/** A server has to know the address of its front before there is one: when a port has gone to somebody else meanwhile, both begin anew. */
+async function behind<F extends Front>(name: Name, startFront: (port: number, serverPort: number) => Promise<F>): Promise<F> {
+  for (let attempt = 1; ; attempt++) {
+    const [port, serverPort] = [freePort(), freePort()]
+    const env = {
+      GEMINI_API_KEY: 'emulator',
+      GEMINI_BASE_URL: emulator.url,
+      TRUST_PROXY: '1',
+      PUBLIC_URL: `https://localhost:${port}`,
+    }
+    let server: TestServer | null = null
+    try {
+      server = await startServer({ env, port: serverPort })
+      const front = await startFront(port, serverPort)
+      servers.set(name, server)
+      fronts.set(name, front)
+      return front
+    } catch (error) {
+      await server?.stop()
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
 
 for (const name of ['caddy', 'nginx'] as const) {
   describe(`behind ${name}`, () => {

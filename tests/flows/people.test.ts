@@ -39,8 +39,7 @@ afterAll(async () => {
   await postgres.stop()
 }, 30_000)
 
-/** What revoking and removing may take until nothing is open any more. */
-const AT_ONCE_MS = 1_000
+const SOON_MS = 15_000
 
 async function room(owner = tab): Promise<string> {
   const id = newId()
@@ -87,6 +86,21 @@ async function expectDeaf(client: TestClient, id: string, by = tab): Promise<voi
 
 /** A moment of the server's time. */
 const turn = () => fetch(new URL('/shell', server.url))
+
+/**
+ * Whoever ends something has its answer only after those whom it concerns were told: the order on their sockets proves that, where a clock would only
+ * say how busy the machine is. `bun run bench revocation` has the figure.
+ */
+async function heardAtOnce(client: TestClient, fits: (frame: Frame) => boolean): Promise<void> {
+  await client.rpc.session.me({})
+  expect(client.frames.some(fits)).toBe(true)
+}
+
+/** The same of a socket that is closed: nothing that is asked from now on is answered. The code that it was closed with. */
+async function endedAtOnce(client: TestClient, what: string): Promise<number> {
+  expect(await client.rpc.session.me({}).catch(() => null)).toBeNull()
+  return (await within(client.closed, SOON_MS, what)).code
+}
 
 const isGone = (id: string) => (frame: Frame) => frame[0] === 'gone' && frame[1] === id
 
@@ -217,10 +231,8 @@ test('whoever is removed hears it at once and nothing of the room after it; the 
   if (!first || !second) throw new Error('two tabs')
   for (const one of [...tabs, tab]) await join(one, id)
   const { cursor } = await first.rpc.conversation.list({})
-  const start = performance.now()
   await tab.rpc.member.remove({ conversationId: id, personId: bob.person.id })
-  for (const one of tabs) await one.hear(isGone(id), AT_ONCE_MS)
-  expect(performance.now() - start).toBeLessThan(AT_ONCE_MS)
+  for (const one of tabs) await heardAtOnce(one, isGone(id))
   await tab.hear((frame) => frame[0] === 'people' && frame[1] === id && frame[2].length === 1)
   for (const one of tabs) await expectDeaf(one, id)
   for (const call of [() => join(first, id), () => note(first, id), () => first.rpc.presence.typing({ conversationId: id })]) {
@@ -246,7 +258,7 @@ test('whoever leaves may come back by the same link', async () => {
   const guest = await connect(server, bob.cookie)
   await join(guest, id)
   await guest.rpc.member.remove({ conversationId: id, personId: bob.person.id })
-  await guest.hear(isGone(id), AT_ONCE_MS)
+  await heardAtOnce(guest, isGone(id))
   await join(tab, id)
   await expectDeaf(guest, id)
   // Leaving what one has left, and what one never was in, is the same.
@@ -275,7 +287,7 @@ test('a removal in the middle of joins leaves nobody listening, whichever comes 
     const outcomes = await Promise.all(joins)
     early += outcomes.filter((refusal) => refusal !== null).length
     for (const refusal of outcomes) if (refusal) expect(refusal.code).toBe('NOT_FOUND')
-    for (const one of tabs) await one.hear(isGone(id), AT_ONCE_MS)
+    for (const one of tabs) await heardAtOnce(one, isGone(id))
     for (const one of tabs) await expectDeaf(one, id)
     await Promise.all(tabs.map((one) => one.close()))
   }
@@ -324,7 +336,7 @@ test('a link that is revoked with its people takes out all who came by it, and n
   if (!bobs || !eves || !carols) throw new Error('three tabs')
   for (const one of [bobs, eves, carols]) await join(one, id)
   await tab.rpc.link.revoke({ id: bad.id, people: true })
-  await Promise.all([bobs, eves].map((one) => one.hear(isGone(id), AT_ONCE_MS)))
+  await Promise.all([bobs, eves].map((one) => heardAtOnce(one, isGone(id))))
   await join(tab, id)
   await expectDeaf(bobs, id)
   expect(await rolesIn(id)).toEqual({ Ada: 'owner', Carol: 'participant' })
@@ -374,7 +386,7 @@ test('readers of a share hear no note, and are closed when it is revoked, its ro
   for (const [index, end] of ends.entries()) {
     await end()
     const { closed } = readers[index] ?? {}
-    expect(closed && (await within(closed, AT_ONCE_MS, 'The end of a reader'))).toBe(CLOSE.removed)
+    expect(closed && (await within(closed, SOON_MS, 'The end of a reader'))).toBe(CLOSE.removed)
     const page = await fetch(new URL(`/s/${shares[index]?.token}`, server.url))
     expect(page.status).toBe(404)
     expect((await (await read(shares[index]?.token ?? '')).closed) >= 1000).toBe(true)
@@ -482,7 +494,7 @@ test('only an owner changes roles; the room has one, who cannot leave it without
   // Alone: the room goes with its owner.
   await join(carols, id)
   expect(await remove(carols, carol.person.id)).toBeNull()
-  await carols.hear(isGone(id), AT_ONCE_MS)
+  await heardAtOnce(carols, isGone(id))
   expect(await refusalOf(join(carols, id))).toMatchObject({ code: 'NOT_FOUND' })
   expect((await carols.rpc.conversation.list({})).conversations).toEqual([])
   const [{ deleted }] = await sql`select deleted_at is not null as deleted from conversation where id = ${id}`
@@ -576,7 +588,7 @@ test('a second device comes in as the same person, once, within two minutes, and
   // Eve's browser becomes Bob's.
   const answer = await postEnter(server, { token: secret.token }, { cookie: eve.cookie, 'user-agent': 'A phone' })
   expect(await answer.json()).toEqual({})
-  expect((await within(eves.closed, AT_ONCE_MS, 'The end of Eve’s socket')).code).toBe(CLOSE.signedOut)
+  expect(await endedAtOnce(eves, 'The end of Eve’s socket')).toBe(CLOSE.signedOut)
   await expect(connect(server, eve.cookie)).rejects.toThrow()
   const phone = await connect(server, answer.headers.getSetCookie()[0]?.split(';')[0] ?? '')
   expect((await phone.rpc.session.me({})).person).toEqual(bob.person)
@@ -593,7 +605,7 @@ test('a second device comes in as the same person, once, within two minutes, and
   await tab.rpc.session.revoke({ id: phoneSession })
   expect((await phone.rpc.session.me({})).sessionId).toBe(phoneSession)
   await bobs.rpc.session.revoke({ id: phoneSession })
-  expect((await within(phone.closed, AT_ONCE_MS, 'The end of the phone’s socket')).code).toBe(CLOSE.signedOut)
+  expect(await endedAtOnce(phone, 'The end of the phone’s socket')).toBe(CLOSE.signedOut)
   expect((await bobs.rpc.session.list({})).sessions).toHaveLength(1)
   await bobs.rpc.session.revoke({ id: phoneSession })
   await bobs.close()
@@ -611,9 +623,9 @@ test('a session that ends while its browser connects is not let in', async () =>
     const settled = Promise.allSettled(late)
     for (let count = 0; count < round % 5; count++) await turn()
     main.rpc.session.revoke({ id: sessionId }).catch(() => undefined)
-    await within(main.closed, AT_ONCE_MS, 'The end of the first socket')
+    await within(main.closed, SOON_MS, 'The end of the first socket')
     for (const outcome of await settled) {
-      if (outcome.status === 'fulfilled') await within(outcome.value.closed, AT_ONCE_MS, 'The end of a socket that came late')
+      if (outcome.status === 'fulfilled') await within(outcome.value.closed, SOON_MS, 'The end of a socket that came late')
     }
   }
 }, 30_000)
@@ -631,7 +643,7 @@ test('a session that is revoked while the database holds up the upgrade of anoth
     late = connect(server, bob.cookie).catch(() => null)
     await waiting(2)
   })
-  await within(main.closed, AT_ONCE_MS, 'The end of the first socket')
+  await within(main.closed, SOON_MS, 'The end of the first socket')
   await (await late)?.rpc.session.me({}).then(
     () => expect.unreachable('it was let in'),
     () => undefined,
@@ -663,7 +675,7 @@ test('a person who is disabled is nobody: neither their cookie, nor their links,
   const device = { id: newId(), token: newToken() }
   await bobs.rpc.link.device(device)
   await tab.rpc.admin.updatePerson({ id: bob.person.id, disabled: true })
-  expect((await within(bobs.closed, AT_ONCE_MS, 'The end of the socket of somebody disabled')).code).toBe(CLOSE.signedOut)
+  expect(await endedAtOnce(bobs, 'The end of the socket of somebody disabled')).toBe(CLOSE.signedOut)
   const open = await inviteTo(tab, await room())
   await expect(connect(server, bob.cookie)).rejects.toThrow()
   for (const [token, cookie] of [

@@ -92,8 +92,9 @@ for (const end of ['comes back', 'comes back to another server, because this one
     try {
       const start = performance.now()
       const calls = stops.map((stop) => refused(other.rpc.reply.stop(stop)))
-      await emulator.waitForDisconnect(({ prompt }) => prompt.endsWith(words), 2_000)
-      expect(performance.now() - start).toBeLessThan(1_000)
+      await emulator.waitForDisconnect(({ prompt }) => prompt.endsWith(words))
+      // The database is given up after ten seconds: this did not wait for that.
+      expect(performance.now() - start).toBeLessThan(5_000)
       expect(await Promise.all(calls)).toEqual(['UNAVAILABLE', 'UNAVAILABLE'])
       seen = ada.texts.get(running) ?? ''
       if (end !== 'comes back') await server.kill()

@@ -34,7 +34,7 @@ export async function startCaddy(
   const file = (name: string) => join(folder, 'caddy', name)
   const authority = file('pki/authorities/local/root.crt')
   const certificate = file('certificates/local/localhost/localhost.crt')
-  await child.until(() => existsSync(authority) && existsSync(certificate) && answers(port))
+  await child.until(() => existsSync(authority) && existsSync(certificate) && answers(port, serverPort))
   return {
     url: `https://localhost:${port}`,
     authority: readFileSync(authority, 'utf8'),
@@ -64,7 +64,7 @@ export async function startNginx(
   )
   const { path, env } = await findProgram('nginx', ['libpcre2-8-0', 'libssl3', 'zlib1g', 'libcrypt1'])
   const child = start([path, '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], env)
-  await child.until(() => answers(port))
+  await child.until(() => answers(port, serverPort))
   return {
     url: `https://localhost:${port}`,
     authority: signed.authority,
@@ -87,10 +87,11 @@ function recipe(language: string): string {
   return block
 }
 
-async function answers(port: number): Promise<boolean> {
-  const socket = await Bun.connect({ hostname: 'localhost', port, socket: { data() {} } }).catch(() => null)
-  socket?.end()
-  return socket !== null
+/** Whether the server answers through the front, and not somebody else who has taken the port meanwhile. */
+async function answers(port: number, serverPort: number): Promise<boolean> {
+  const health = async (url: string) => (await fetch(`${url}/healthz`, { tls: { rejectUnauthorized: false } })).text()
+  const [front, server] = await Promise.all([health(`https://localhost:${port}`), health(`http://127.0.0.1:${serverPort}`)])
+  return front === server
 }
 
 function start(command: string[], env: Record<string, string>) {
