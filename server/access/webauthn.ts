@@ -48,7 +48,7 @@ export async function readNew(
   const { verifyRegistrationResponse } = await library()
   const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers')
   try {
-    // Nobody is asked what their device is. A certificate that comes all the same would be read, and the addresses in it called.
+    // Nobody is asked what their device is. The certificates that come all the same would be read and, of known makers, their addresses called.
     const attestation = decodeAttestationObject(Buffer.from(attestationObject, 'base64url'))
     const format = attestation.get('fmt')
     if (format !== 'none' && !(format === 'packed' && attestation.get('attStmt').get('x5c') === undefined)) return null

@@ -99,6 +99,8 @@ async function tried(origin: string | undefined, extra: Record<string, string>, 
     post('/auth/enter', JSON.stringify({ token, name: 'Eve' }), 'application/json'),
     // What a form can send without being asked.
     post('/auth/enter', JSON.stringify({ token, name: 'Eve' }), 'text/plain'),
+    post('/auth/passkey/ask', '', 'text/plain'),
+    post('/auth/passkey/enter', '{}', 'text/plain'),
     post('/auth/leave', '', 'text/plain'),
     fetch(new URL('/rpc?wire=1', server.url), { headers: { ...headers, ...UPGRADE } }),
   ])
@@ -115,7 +117,7 @@ test('no page of another origin enters, signs out or opens the socket, however i
   const forms = hostileTo('http', new URL(server.url).host)
   expect(forms.length).toBeGreaterThanOrEqual(60)
   for (const origin of [...forms, undefined]) {
-    expect([origin, await tried(origin, { cookie: ada.cookie }, token)]).toEqual([origin, [403, 403, 403, 403]])
+    expect([origin, await tried(origin, { cookie: ada.cookie }, token)]).toEqual([origin, [403, 403, 403, 403, 403, 403]])
   }
   // Neither the link nor the session has come to harm, and the one right origin is let in.
   await spend(server, link)
@@ -123,7 +125,7 @@ test('no page of another origin enters, signs out or opens the socket, however i
     headers: { cookie: ada.cookie, origin: new URL(server.url).origin, ...UPGRADE },
   })
   expect(upgrade.status).toBe(101)
-  console.log(`${forms.length + 1} origins, 4 ways`)
+  console.log(`${forms.length + 1} origins, 6 ways`)
 }, 30_000)
 
 for (const host of ['chat.example.org', 'chat.example.org:8443', 'xn--mnchen-3ya.example']) {
@@ -134,12 +136,12 @@ for (const host of ['chat.example.org', 'chat.example.org:8443', 'xn--mnchen-3ya
     const forms = hostileTo('https', host)
     expect(forms.length).toBeGreaterThanOrEqual(60)
     for (const origin of [...forms, undefined]) {
-      expect([origin, await tried(origin, forwarded, token)]).toEqual([origin, [403, 403, 403, 403]])
+      expect([origin, await tried(origin, forwarded, token)]).toEqual([origin, [403, 403, 403, 403, 403, 403]])
     }
     // What a client says of itself is worth nothing: the proxy's own word comes last.
     const spoofed = { ...forwarded, 'x-forwarded-proto': 'https, http' }
-    expect(await tried(`https://${host}`, spoofed, token)).toEqual([403, 403, 403, 403])
-    expect(await tried(`http://${host}`, forwarded, token)).toEqual([403, 403, 403, 403])
+    expect(await tried(`https://${host}`, spoofed, token)).toEqual([403, 403, 403, 403, 403, 403])
+    expect(await tried(`http://${host}`, forwarded, token)).toEqual([403, 403, 403, 403, 403, 403])
     const answer = await fetch(new URL('/auth/enter', server.url), {
       method: 'POST',
       headers: { ...forwarded, origin: `https://${host}`, 'content-type': 'application/json' },

@@ -226,8 +226,9 @@ describe('making one', () => {
     'for another purpose': { type: 'webauthn.get' },
     'when it was not seen who was there': { verified: false },
     'under another id': { id: 'AAAAAAAAAAAAAAAAAAAAAAAA' },
-    'with a key of a kind that was not asked for': { algorithm: -47 },
-    'with a certificate, which nobody has asked for': {
+    'with a key of a kind that was not asked for': { algorithm: -48 },
+    'with a good certificate, which nobody has asked for': { attestation: 'certified' },
+    'with a bad certificate': {
       attestation: {
         format: 'packed',
         statement: new Map<string, CborValue>([

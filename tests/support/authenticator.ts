@@ -17,6 +17,8 @@ export type DevicePasskey = {
 export type Question = { readonly challenge: string; readonly rpId: string }
 export type Signed = Record<'id' | 'clientDataJSON' | 'authenticatorData' | 'signature' | 'userHandle', string>
 
+type Attestation = { readonly format: string; readonly statement: CborMap }
+
 /** Where the answer differs from an honest one. */
 export type Twist = {
   readonly challenge?: string
@@ -33,7 +35,8 @@ export type Twist = {
   /** The algorithm that the key is said to be for. */
   readonly algorithm?: number
   readonly kind?: KeyKind
-  readonly attestation?: { readonly format: string; readonly statement: CborMap }
+  /** `certified`: what a security key of the first kind (FIDO U2F) says of itself, in order and with a certificate. */
+  readonly attestation?: Attestation | 'certified'
 }
 
 const PRESENT = 0x01
@@ -59,14 +62,17 @@ export async function makePasskey(
   const keys = await newKeys(kind)
   const rawId = crypto.getRandomValues(new Uint8Array(32))
   const id = base64url(rawId)
-  const key = new Map<number, CborValue>([
-    [3, twist.algorithm ?? KINDS[kind].cose],
-    ...publicPart(kind, await crypto.subtle.exportKey('jwk', keys.publicKey)),
-  ])
+  const jwk = await crypto.subtle.exportKey('jwk', keys.publicKey)
+  const key = new Map<number, CborValue>([[3, twist.algorithm ?? KINDS[kind].cose], ...publicPart(kind, jwk)])
   const length = new Uint8Array([rawId.length >> 8, rawId.length & 0xff])
   const attested = [new Uint8Array(16), length, rawId, cbor(key)]
-  const authData = joined(await authenticatorData(twist.host ?? offer.rp.id, HAS_KEY, twist.uses ?? 0, twist), ...attested)
-  const { format, statement } = twist.attestation ?? { format: 'none', statement: new Map() }
+  const said = await authenticatorData(twist.host ?? offer.rp.id, HAS_KEY, twist.uses ?? 0, twist)
+  const authData = joined(said, ...attested)
+  const clientDataJSON = clientData('webauthn.create', offer.challenge, origin, twist)
+  const point = joined(new Uint8Array([4]), bytes(jwk.x ?? ''), bytes(jwk.y ?? ''))
+  const certified = async () => certify(joined(new Uint8Array([0]), said.subarray(0, 32), await sha256(clientDataJSON), rawId, point))
+  const { attestation = { format: 'none', statement: new Map<string, CborValue>() } } = twist
+  const { format, statement } = attestation === 'certified' ? await certified() : attestation
   const attestationObject = cbor(
     new Map<string, CborValue>([
       ['fmt', format],
@@ -74,7 +80,6 @@ export async function makePasskey(
       ['authData', authData],
     ]),
   )
-  const clientDataJSON = clientData('webauthn.create', offer.challenge, origin, twist)
   return {
     credential: {
       id: twist.id ?? id,
@@ -91,7 +96,7 @@ export async function usePasskey(device: DevicePasskey, question: Question, orig
   const uses = twist.uses ?? ++device.uses
   const data = await authenticatorData(twist.host ?? question.rpId, 0, uses, twist)
   const clientDataJSON = clientData('webauthn.get', question.challenge, origin, twist)
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', clientDataJSON))
+  const hash = await sha256(clientDataJSON)
   const { privateKey } = twist.keys ?? device.keys
   const raw = new Uint8Array(await crypto.subtle.sign(KINDS[device.kind].sign, privateKey, joined(data, hash)))
   return {
@@ -135,7 +140,7 @@ function publicPart(kind: KeyKind, { x = '', y = '', n = '', e = '' }: JsonWebKe
 }
 
 async function authenticatorData(host: string, more: number, uses: number, { present = true, verified = true }: Twist) {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(host)))
+  const hash = await sha256(new TextEncoder().encode(host))
   const flags = more | (present ? PRESENT : 0) | (verified ? VERIFIED : 0)
   const count = new Uint8Array(4)
   new DataView(count.buffer).setUint32(0, uses)
@@ -145,6 +150,37 @@ async function authenticatorData(host: string, more: number, uses: number, { pre
 function clientData(type: string, challenge: string, origin: string, twist: Twist): Uint8Array<ArrayBuffer> {
   const said = { type: twist.type ?? type, challenge: twist.challenge ?? challenge, origin: twist.origin ?? origin, crossOrigin: false }
   return new TextEncoder().encode(JSON.stringify(said))
+}
+
+/** Signs with a key of the maker's, whose certificate comes along. */
+async function certify(data: Uint8Array<ArrayBuffer>): Promise<Attestation> {
+  const { privateKey, publicKey } = await newKeys()
+  const sign = async (what: Uint8Array<ArrayBuffer>) => der(new Uint8Array(await crypto.subtle.sign(KINDS.ES256.sign, privateKey, what)))
+  // RFC 5280, as little as there can be of it.
+  const algorithm = tagged(0x30, new Uint8Array([0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]))
+  const nobody = tagged(0x30)
+  const times = ['200101000000Z', '490101000000Z'].map((time) => tagged(0x17, new TextEncoder().encode(time)))
+  const key = new Uint8Array(await crypto.subtle.exportKey('spki', publicKey))
+  const version = tagged(0xa0, new Uint8Array([2, 1, 2]))
+  const content = tagged(0x30, version, new Uint8Array([2, 1, 1]), algorithm, nobody, tagged(0x30, ...times), nobody, key)
+  const certificate = tagged(0x30, content, algorithm, tagged(0x03, new Uint8Array([0]), await sign(content)))
+  return {
+    format: 'fido-u2f',
+    statement: new Map<string, CborValue>([
+      ['sig', await sign(data)],
+      ['x5c', [certificate]],
+    ]),
+  }
+}
+
+/** One value of DER. */
+function tagged(tag: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const { length } = Buffer.concat(parts)
+  return joined(new Uint8Array(length < 0x80 ? [tag, length] : [tag, 0x82, length >> 8, length & 0xff]), ...parts)
+}
+
+async function sha256(data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', data))
 }
 
 /** WebCrypto signs with r and s side by side, authenticators with a DER sequence of them. */
