@@ -8,6 +8,7 @@ import { addPerson, findOwner, findPerson } from '../database/people.ts'
 import { sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
 import { type Comer, type Entry, refused, sessionFor } from './entry.ts'
 import { accept } from './invitation.ts'
+import { isIn } from './look.ts'
 import { hashToken, isToken, newToken } from './tokens.ts'
 
 const CLAIM_MS = 60 * 60 * 1000
@@ -42,7 +43,9 @@ export async function enter({ db, members }: EnterParts, comer: Comer): Promise<
     case 'device':
       return signIn(db, link, comer, (tx) => findPerson(tx, link.personId))
     case 'invite':
-      return link.conversationId === null ? refused('link_spent') : members(link.conversationId, () => accept(db, link, comer, name))
+      // Whoever has no more than a link of yesterday does not stand in the room's line.
+      if (link.conversationId === null || !(link.works || (await isIn(db, link, comer.session)))) return refused('link_spent')
+      return members(link.conversationId, () => accept(db, link, comer, name))
     case 'share':
     case undefined:
       return refused('link_spent')

@@ -25,6 +25,6 @@ export async function look(db: Db, { token, session, shutOut }: Pick<Comer, 'tok
 }
 
 /** Who is in the room is led there by a link that is used up, too. */
-async function isIn(db: Db, { conversationId }: FoundLink, session: Comer['session']): Promise<boolean> {
+export async function isIn(db: Db, { conversationId }: FoundLink, session: Comer['session']): Promise<boolean> {
   return session !== null && conversationId !== null && (await reach(db, conversationId, session.person.id)) !== null
 }

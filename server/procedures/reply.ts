@@ -9,7 +9,23 @@ import { os, type Parts } from './router.ts'
 /** How long a stop waits to hear whether it was carried out before: it has to end what runs also while the database is away. */
 const KNOWN_MS = 500
 
+/** Stops that are remembered: those of some minutes, however many people there are. */
+const REMEMBERED = 10_000
+
 export function replyProcedures({ db, changes, replies }: Parts) {
+  /** The stops of this process by their operations, each until it is carried out: a repetition is known as one whatever the database is doing. */
+  const stops = new Map<string, Promise<void>>()
+
+  function remember(operation: string, carriedOut: Promise<void>): Promise<void> {
+    stops.set(operation, carriedOut)
+    carriedOut.catch(() => stops.delete(operation))
+    for (const oldest of stops.keys()) {
+      if (stops.size <= REMEMBERED) break
+      stops.delete(oldest)
+    }
+    return carriedOut
+  }
+
   /** What runs may have ended, and been resumed by somebody, while the database was asked: then it is asked again. */
   async function wasStoppedBy(operation: string, id: string): Promise<boolean> {
     for (;;) {
@@ -38,12 +54,19 @@ export function replyProcedures({ db, changes, replies }: Parts) {
         if (isOpen(found.state)) open = { id, conversationId: found.conversationId }
       }
       const operation = input.operation === undefined ? undefined : { id: input.operation, personId: person.id }
-      if (!operation || !(await wasStoppedBy(operation.id, id))) {
+      const stop = async () => {
         // What ran here may have ended while the database was asked.
         const ended = open === running && replies.find(id) === null
         if (open && !ended) await replies.stop(open, { by: person, operation })
         // Also when the reply had ended otherwise: it may be resumed, and then this is no wish to stop it again.
         if (operation) await carryOut(db, operation)
+      }
+      if (!operation) await stop()
+      else {
+        const known = `${person.id} ${operation.id}`
+        const before = stops.get(known)
+        if (before) await before
+        else if (!(await wasStoppedBy(operation.id, id))) await remember(known, stop())
       }
       const reply = await readReply(db, id)
       if (!reply) throw errors.NOT_FOUND({ data: { what: 'reply' } })

@@ -330,6 +330,20 @@ for (const [number, row] of ROWS.entries()) {
   }, 20_000)
 }
 
+test('whoever is not in a room is answered by every procedure while the room is held: they wait in no line of it', async () => {
+  for (const actor of ['removed', 'elsewhere'] as const) {
+    const world = await makeWorld(actor)
+    await sql.begin(async (tx) => {
+      await tx`select 1 from conversation where id = ${world.room} for update`
+      for (const { path, input, outcomes } of ROWS) {
+        const wanted = outcomes[3] === 'own' || outcomes[3] === 'nothing' ? 'answered' : outcomes[3]
+        const { outcome } = await ask(actor, path, input(world))
+        expect(`${actor} ${path}: ${outcome}`).toBe(`${actor} ${path}: ${wanted}`)
+      }
+    })
+  }
+}, 30_000)
+
 test('without a session that lasts there is no socket, and no procedure has another way in', async () => {
   const origin = new URL(server.url).origin
   const upgrade = {

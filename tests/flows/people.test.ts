@@ -426,6 +426,8 @@ test('nobody who is not in a room can make its people wait', async () => {
   const mallory = await introduce(postgres.url, ada, 'Mallory')
   const mallorys = await connect(server, mallory.cookie)
   const { token } = await shareOf(id)
+  const ended = await inviteTo(tab, id)
+  await tab.rpc.link.revoke({ id: ended.id, people: false })
   // Whoever holds the room's row holds all who stand in line for it; a stranger is answered before the line.
   await sql.begin(async (tx) => {
     await tx`select 1 from conversation where id = ${id} for update`
@@ -441,6 +443,7 @@ test('nobody who is not in a room can make its people wait', async () => {
         body: new URLSearchParams({ id }),
         redirect: 'manual',
       }).then(({ status }) => status),
+      postEnter(server, { token: ended.token, name: 'Late' }).then(({ status }) => status),
     ])
     expect(answers.map((answer) => (typeof answer === 'number' ? answer : (answer?.code ?? null)))).toEqual([
       'CONFLICT',
@@ -449,6 +452,7 @@ test('nobody who is not in a room can make its people wait', async () => {
       'NOT_FOUND',
       null,
       404,
+      410,
     ])
   })
   await note(tab, id)

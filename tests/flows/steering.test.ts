@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { SQL } from 'bun'
 import { type Conversation, isOpen, type Message, newId, type ReplyState } from '#contract'
 import { calmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
@@ -270,6 +271,24 @@ test('a stop that is repeated after its answer was lost does not end what somebo
   await ada.rpc.conversation.leave({ id })
   expect(['queued', 'streaming']).toContain((await ada.rpc.reply.stop(stop)).state)
   await answer.write('goes on')
+  await answer.finish()
+  await eventually(async () => !isOpen(await replyOf(id, running.replyId)))
+  expect(await replyOf(id, running.replyId)).toBe('complete')
+})
+
+test('nor does it while the database is too slow to say that it was carried out', async () => {
+  const { id, running } = await busyRoom()
+  const stop = { id: running.replyId, operation: newId() }
+  const { revision } = await ada.rpc.reply.stop(stop)
+  const late = { id: running.replyId, operation: newId() }
+  await ada.rpc.reply.stop(late)
+  await bob.rpc.reply.resume({ id: running.replyId, revision })
+  const answer = await emulator.next()
+  await using sql = new SQL(postgres.url, { max: 1 })
+  await sql.begin(async (tx) => {
+    await tx`lock table operation in access exclusive mode`
+    for (const again of [stop, late]) expect(['queued', 'streaming']).toContain((await ada.rpc.reply.stop(again)).state)
+  })
   await answer.finish()
   await eventually(async () => !isOpen(await replyOf(id, running.replyId)))
   expect(await replyOf(id, running.replyId)).toBe('complete')
