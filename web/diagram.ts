@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-const SMALLEST = 0.8
+const SMALLEST = 0.7
 const PLACE = 'drawing'
 let drawn = false
 

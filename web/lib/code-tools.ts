@@ -51,6 +51,12 @@ function fold(box: HTMLElement): void {
   label(box, false)
   // Folded by its button at the end, the code would leave the view with it.
   if (top < 0) box.scrollIntoView({ block: 'start' })
+  tellScroller(box)
+}
+
+// At once: what keeps the transcript still would otherwise take the new height for growth, and undo the way that was made here.
+function tellScroller(box: HTMLElement): void {
+  box.closest('.scroller')?.dispatchEvent(new Event('scroll'))
 }
 
 function unfold(box: HTMLElement): void {
@@ -94,4 +100,5 @@ export function unfoldAtMatch({ target }: Event): void {
   const by = target.scrollTop
   unfold(box)
   box.closest('.scroller')?.scrollBy({ top: by, behavior: 'instant' })
+  tellScroller(box)
 }

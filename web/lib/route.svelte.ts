@@ -30,7 +30,7 @@ function aim(): void {
 }
 
 /** The address of a message, for everybody who is in its room. */
-function messageLink(conversationId: string, messageId: string): string {
+export function messageLink(conversationId: string, messageId: string): string {
   return `${location.origin}/c/${conversationId}${MESSAGE}${messageId}`
 }
 

@@ -51,6 +51,8 @@ export class ScrollKeeper {
     this.#scroller.scrollTop += this.#offset(element) - MARGIN_PX
     this.#before = this.#box()
     this.#anchors = [{ element, offset: this.#offset(element) }]
+    // Where there was nothing to scroll no event says so.
+    requestAnimationFrame(() => this.#moved())
   }
 
   #moved(): void {
