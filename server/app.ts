@@ -10,8 +10,8 @@ import { findOwner } from './database/people.ts'
 import { isUnavailable } from './database/sql-state.ts'
 import { type Log, reason } from './log.ts'
 import type { Assets } from './pages/assets.ts'
-import { appDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
-import { secured } from './pages/headers.ts'
+import { appDocument, diagramDocument, enterDocument, messageDocument, shellDocument } from './pages/documents.ts'
+import { forAnyOrigin, framed, secured } from './pages/headers.ts'
 import { AWAY, CROWDED, FAILED, NO_PAGE } from './pages/notices.ts'
 import type { sharePages } from './pages/shares.ts'
 import type { Model } from './replies/model.ts'
@@ -106,9 +106,11 @@ export function createApp(parts: AppParts) {
     .get('/c/:id', ({ request, params }) => {
       return isId(params.id) ? room(request) : answer(request, message(NO_PAGE, 404))
     })
+    .get('/diagram', ({ request }) => framed(answer(request, page(diagramDocument(assets.diagram)))))
     .get('/*', ({ request }) => {
-      const found = assets.respond(request, new URL(request.url).pathname)
-      return answer(request, found ?? message(NO_PAGE, 404))
+      const { pathname: path } = new URL(request.url)
+      const found = answer(request, assets.respond(request, path) ?? message(NO_PAGE, 404))
+      return path === assets.diagram ? forAnyOrigin(found) : found
     })
   return app
 

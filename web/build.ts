@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 
@@ -12,6 +13,9 @@ const BUILD = '.build'
 /** Printed by the server, but kept by the client for the time without one. */
 const DOCUMENTS = 'server/pages/documents.ts'
 const SOURCES = ['web/**/*', 'server/contract/**/*', DOCUMENTS, 'vite.config.ts', 'package.json', 'bun.lock']
+const LATER = /\/assets\/(diagram|maths)-/
+/** Beyond this the last percent of brotli takes seconds of a first start. */
+const LARGE_BYTES = 1_000_000
 const COMPRESSIBLE = /\.(css|js|json|svg|txt|webmanifest)$/
 
 /** Builds dist/client when what it is made of has changed since the last build; otherwise does nothing. */
@@ -24,12 +28,23 @@ export async function buildClient(): Promise<'built' | 'unchanged'> {
   // Only here: importing Vite takes longer than everything else that a start does.
   const { build } = await import('vite')
   await build({ root: join(ROOT, 'web'), configFile: join(ROOT, 'vite.config.ts'), build: { outDir: fresh } })
+  await buildDiagram(fresh)
   await buildWorker(fresh)
   await compress(fresh)
   writeFileSync(join(fresh, STAMP), hash)
   rmSync(CLIENT, { recursive: true, force: true })
   renameSync(fresh, CLIENT)
   return 'built'
+}
+
+// One script of the old kind: the frame has no origin, and those alone may be loaded without one; and the library wants to be one, too.
+async function buildDiagram(directory: string): Promise<void> {
+  const { outputs } = await Bun.build({ entrypoints: [join(ROOT, 'web/diagram.ts')], format: 'iife', minify: true })
+  const library = readFileSync(fileURLToPath(import.meta.resolve('@mermaid-js/tiny')), 'utf8')
+  for (const output of outputs) {
+    const text = `${library}\n;${await output.text()}`
+    writeFileSync(join(directory, `assets/diagram-${Bun.hash(text).toString(36)}.js`), text)
+  }
 }
 
 /**
@@ -41,7 +56,8 @@ async function buildWorker(directory: string): Promise<void> {
   const hasher = new Bun.CryptoHasher('sha256')
   for (const path of [...paths, join(ROOT, DOCUMENTS)]) hasher.update(path.slice(path.lastIndexOf(sep))).update(readFileSync(path))
   const build = hasher.digest('hex').slice(0, 16)
-  const urls = paths.map((path) => '/' + relative(directory, path).split(sep).join('/'))
+  // What most rooms never need is fetched by those that do.
+  const urls = paths.filter((path) => !LATER.test(path)).map((path) => '/' + relative(directory, path).split(sep).join('/'))
   const { outputs } = await Bun.build({
     entrypoints: [join(ROOT, 'web/worker.ts')],
     format: 'iife',
@@ -99,7 +115,8 @@ async function compress(directory: string): Promise<void> {
   await Promise.all(
     paths.map(async (path) => {
       const plain = await readFile(path)
-      const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length }
+      const quality = plain.length > LARGE_BYTES ? 8 : 11
+      const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length }
       const forms = [
         { suffix: '.br', bytes: await promisify(brotliCompress)(plain, { params }) },
         { suffix: '.gz', bytes: await promisify(gzip)(plain, { level: 9 }) },

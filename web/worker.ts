@@ -71,6 +71,11 @@ async function room(request: Request): Promise<Response> {
   return answer && answer.status < 500 ? answer : shell
 }
 
+/** A file of the app that was left out of the list is kept when it has been needed once. */
 async function file(request: Request): Promise<Response> {
-  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request)
+  const kept = await caches.match(request, { ignoreVary: true })
+  if (kept) return kept
+  const answer = await fetch(request)
+  if (answer.ok) await (await caches.open(CACHE)).put(request, answer.clone()).catch(() => undefined)
+  return answer
 }

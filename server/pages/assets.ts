@@ -16,10 +16,13 @@ type Chunk = { file: string; css?: string[]; imports?: string[]; dynamicImports?
 
 export interface Assets {
   page(entry: string): PageAssets
+  /** The path of the script that draws a diagram. */
+  readonly diagram: string
   /** The answer for a path of the built client; null when there is no such file. */
   respond(request: Request, path: string): Response | null
 }
 
+const DIAGRAM = /^\/assets\/diagram-\w+\.js$/
 const MANIFEST = '.vite/manifest.json'
 const BUILD = '.build'
 const ENCODINGS: readonly { suffix: string; encoding: Exclude<Encoding, null> }[] = [
@@ -42,6 +45,7 @@ export function loadAssets(directory: string): Assets {
   const build = readFileSync(join(directory, BUILD), 'utf8')
   const assets = new Map(files(directory).map((path) => ['/' + relative(directory, path).split(sep).join('/'), read(path)]))
   return {
+    diagram: [...assets.keys()].find((path) => DIAGRAM.test(path)) ?? '',
     page: (entry) => ({ build, ...pageOf(manifest, entry) }),
     respond(request, path) {
       const asset = assets.get(path)

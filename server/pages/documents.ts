@@ -101,6 +101,16 @@ ${link ? `<p><a class="button primary" href="${escape(link.href)}">${escape(link
   })
 }
 
+/** A frame that draws one diagram; see `framed`. */
+export function diagramDocument(script: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Diagram</title><style>body{margin:0}svg{display:block;margin:0 auto;max-width:100%;height:auto}</style></head>
+<body><script src="${escape(script)}"></script></body>
+</html>
+`
+}
+
 /** Every page is made of this. */
 export function page({ title, head, body }: { title: string; head: string; body: string }): string {
   return `<!doctype html>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { fileName } from '../../web/lib/code-files.ts'
 import { highlight } from '../../web/lib/highlight.ts'
 import { GrowingMarkdown, markdownToHtml } from '../../web/lib/markdown.ts'
 import { HOSTILE } from './ui-hostile.ts'
@@ -7,11 +8,21 @@ import { HOSTILE } from './ui-hostile.ts'
 const BARE = 'p|h[2-6]|blockquote|ul|ol|li|hr|br|em|strong|del|code|table|thead|tbody|tr|th|td|span|div'
 const FORMS = [
   `</?(?:${BARE}|a|pre|button)>`,
-  '<div class="(?:code|code-bar)">',
+  '<div class="code"(?: data-diagram)?(?: data-folded)?>',
+  '<div class="code-bar">',
+  '<button type="button" class="code-more" data-code="fold" aria-expanded="false">',
+  '<div class="math" data-math="display" tabindex="0">',
+  '<span class="math" data-math="(?:display|inline)">',
+  '<p class="as-written">',
+  '<span class="task(?: done)?">',
+  '<section class="footnotes" aria-label="Footnotes">',
+  '<li value="\\d+" tabindex="-1">',
+  '<sup>|</sup>|</section>',
+  '<button type="button" class="footnote" data-footnote(?:-mark)?="\\d+" aria-label="(?:Footnote \\d+|Back to the text)">',
   '<div class="table" tabindex="0">',
   '<pre tabindex="0">',
   '<code data-language="[\\w+#.-]*">',
-  '<button type="button" class="quiet" data-copy>',
+  '<button type="button" class="quiet" data-code="(?:copy|download|wrap|source)"(?: aria-pressed="false")?>',
   '<ol start="\\d+">',
   '<t[hd] align="(?:left|right|center)">',
   '<a href="(?:https?:|mailto:)[^"<>\\s]*" target="_blank" rel="noopener noreferrer nofollow">',
@@ -39,7 +50,7 @@ function grow(text: string, chunks: Iterable<string>): { shown: string; seen: st
     seen.push(settled.join('') + step.open)
   }
   expect(source).toBe(text)
-  return { shown: growing.html, seen }
+  return { shown: growing.blocks.join(''), seen }
 }
 
 describe('hostile text', () => {
@@ -66,6 +77,7 @@ describe('hostile text', () => {
 
   test('stays harmless however its pieces are put together', () => {
     const pieces = ['<', '>', '"', "'", '`', '[', ']', '(', ')', '!', '\n', '\n\n', ' ', '\\', '&', ';', '|', '-', '#', '```', '<pre>']
+    pieces.push('$', '$$', '\\(', '\\)', '\n\\[', '\\]', '[^1]', '\n\n[^1]: ', '```mermaid\n', '\n```\n')
     const words = ['img src=x onerror=a', 'javascript:', 'https://e.test/', 'script', '</', '<!--', '-->', 'x', '[a]: ', 'data:', '|-|-|\n']
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...pieces, ...words), { maxLength: 40 }), (parts) => {
@@ -123,13 +135,16 @@ describe('what people see', () => {
 
   test('code says its language and can be copied', () => {
     expect(markdownToHtml('```TypeScript\na < b\n```')).toBe(
-      '<div class="code"><div class="code-bar"><span>TypeScript</span><button type="button" class="quiet" data-copy>Copy</button></div>' +
+      '<div class="code"><div class="code-bar"><span>TypeScript</span><div>' +
+        '<button type="button" class="quiet" data-code="wrap" aria-pressed="false">Wrap</button>' +
+        '<button type="button" class="quiet" data-code="download">Download</button>' +
+        '<button type="button" class="quiet" data-code="copy">Copy</button></div></div>' +
         '<pre tabindex="0"><code data-language="typescript">a &lt; b\n</code></pre></div>\n',
     )
   })
 
   test('tasks are marked without a control that does nothing', () => {
-    expect(markdownToHtml('- [x] a\n- [ ] b')).toContain('☑ a')
+    expect(markdownToHtml('- [x] a\n- [ ] b')).toContain('☑</span> a')
     expect(markdownToHtml('- [x] a\n- [ ] b')).not.toContain('<input')
   })
 })
@@ -140,6 +155,7 @@ describe('a growing text', () => {
     '- one\n- two\n  - nested\n\n1. first\n2. second\n\n',
     '```ts\nconst a = 1\n\nconst b = "</pre>"\n```\n\n',
     '| a | b |\n|---|--:|\n| 1 | 2 |\n\n> quoted\n> more\n\n### Third\n\n---\n\n',
+    'A $formula$ in a line\n$$\na_1\n$$\n\n- $b$\n\n  $$\n  c\n  $$\n\n```mermaid\ngraph TD\n```\n\n- [x] done\n\n',
     'The end, with 👩‍👩‍👧 and 漢字.\n',
   ].join('')
 
@@ -168,7 +184,7 @@ describe('a growing text', () => {
     const { reset, settled } = growing.update('other\n\ntext')
     expect(reset).toBe(true)
     expect(settled).toEqual(['<p>other</p>\n'])
-    expect(growing.html).toBe(markdownToHtml('other\n\ntext'))
+    expect(growing.blocks.join('')).toBe(markdownToHtml('other\n\ntext'))
   })
 
   test('gives back only the blocks that are new, however long the text is', () => {
@@ -178,5 +194,73 @@ describe('a growing text', () => {
     update(400)
     expect(update(401)).toBe(1)
     expect(update(403)).toBe(2)
+  })
+})
+
+describe('formulas', () => {
+  const sources = (text: string) =>
+    [...markdownToHtml(text).matchAll(/data-math="(\w+)"[^>]*>([^<]*)</g)].map(([, mode, source]) => [mode, source])
+
+  test('are told from money', () => {
+    expect(sources('It costs $5 and $10, or US$5-$10; $ 5 $ is none, and `$x$` is code.')).toEqual([])
+    expect(sources('The $n$th of $\\{a_1 < b\\}$, \\(x_1\\) and \\$5$.')).toEqual([
+      ['inline', 'n'],
+      ['inline', '\\{a_1 &lt; b\\}'],
+      ['inline', 'x_1'],
+    ])
+  })
+
+  test('stand apart between double dollars or brackets, also right below a line of text, and end at a blank line', () => {
+    expect(sources('So:\n$$\na_1 * b_2\n$$\nand\n\\[ c \\]\n')).toEqual([
+      ['display', 'a_1 * b_2'],
+      ['display', 'c'],
+    ])
+    expect(sources('so $$x^2$$ it is')).toEqual([['display', 'x^2']])
+    expect(sources('$$ a\n\nb $$')).toEqual([])
+  })
+
+  test('are shown as they are written while they are being written', () => {
+    const { seen } = grow('See:\n\n$$\na_1 * b_2\n$$\n', ['See:\n\n$$\na_1 * ', 'b_2', '\n$$\n'])
+    expect(seen[1]).toEndWith('<p class="as-written">$$\na_1 * b_2</p>\n')
+    expect(seen[2]).toContain('<div class="math"')
+  })
+})
+
+describe('footnotes', () => {
+  const NOTES = 'One[^b], two[^a], none[^c].\n\n[^a]: The *first*\nin two lines\n[^b]: The second\n'
+
+  test('are numbered as they are explained, and a mark without an explanation is text', () => {
+    const html = markdownToHtml(NOTES)
+    expect([...html.matchAll(/data-footnote="(\d)"/g)].map(([, number]) => number)).toEqual(['2', '1'])
+    expect(html).toContain('none[^c].')
+    expect(html).toContain('<li value="1" tabindex="-1">The <em>first</em>\nin two lines ')
+  })
+})
+
+describe('code', () => {
+  const code = (lines: number) => markdownToHtml(`\`\`\`js\n${'x\n'.repeat(lines)}\`\`\``)
+
+  test('of more than 24 lines is folded', () => {
+    expect(code(24)).not.toContain('data-folded')
+    expect(code(25)).toContain('data-folded')
+    expect(code(25)).toContain('>Show all 25 lines</button>')
+  })
+
+  test('is a diagram when its fence is closed, and a piece of one before', () => {
+    expect(markdownToHtml('```mermaid\ngraph TD\n```')).toContain('data-diagram')
+    expect(markdownToHtml('```mermaid\ngraph TD')).not.toContain('data-diagram')
+    expect(markdownToHtml('```js\ngraph TD\n```')).not.toContain('data-diagram')
+  })
+
+  test('is saved under the extension of its language', () => {
+    expect(['typescript', 'python', 'c++', 'json', '', '../x', 'dockerfile'].map(fileName)).toEqual([
+      'code.ts',
+      'code.py',
+      'code.cpp',
+      'code.json',
+      'code.txt',
+      'code.txt',
+      'Dockerfile',
+    ])
   })
 })

@@ -1,5 +1,6 @@
 import { isOpen, type Message } from '#contract'
-import { escapeAll, markdownToHtml } from './markdown.ts'
+import { escapeAll } from './escape.ts'
+import { markdownBlocks } from './markdown.ts'
 import { colourOf, initials } from './person-look.ts'
 import { pieces } from './plain-text.ts'
 import { failureSentence } from './sentences.ts'
@@ -18,9 +19,16 @@ export function articleHtml(message: Message, text: string): string {
   return `<article class="message ${reply ? 'model' : 'user'}" data-message-id="${escapeAll(message.id)}" data-role="${reply ? 'model' : 'user'}" data-state="${reply ? message.state : 'sent'}"${reply && isOpen(message.state) ? ' aria-busy="true"' : ''}>
 <span class="avatar ${look}" aria-hidden="true">${escapeAll(reply ? name.slice(0, 1) : initials(name))}</span>
 <header><strong>${escapeAll(name)}</strong><time class="faint" datetime="${at}">${at.slice(0, 10)} ${at.slice(11, 16)} UTC</time></header>
-<div class="message-body">${reply ? `<div class="markdown" data-part="text">${markdownToHtml(text)}</div>` : plainHtml(text)}${noticeHtml(message)}</div>
+<div class="message-body">${reply ? `<div class="markdown" data-part="text">${blocksHtml(text)}</div>` : plainHtml(text)}${noticeHtml(message)}</div>
 </article>
 `
+}
+
+// As the page's script divides it.
+function blocksHtml(text: string): string {
+  return markdownBlocks(text)
+    .map((html) => `<div class="block">${html}</div>`)
+    .join('')
 }
 
 /** What is said below a message about its end; empty when there is nothing to say. */

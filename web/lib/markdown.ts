@@ -1,4 +1,8 @@
 import { Marked, type Token, type Tokens } from 'marked'
+import { escapeAll, escapeText } from './escape.ts'
+import { codeHtml } from './markdown-code.ts'
+import { beginFootnotes, FOOTNOTES, type Footnotes } from './markdown-footnotes.ts'
+import { FORMULAS } from './markdown-math.ts'
 
 const PROTOCOLS = new Set(['http:', 'https:', 'mailto:'])
 const TOP_LEVEL = 1
@@ -8,7 +12,11 @@ const TOP_LEVEL = 1
  * shown as text, links keep only absolute addresses of three protocols, and a picture is a link, because fetching it would tell its
  * server what was read here.
  */
-const marked = new Marked({ gfm: true, renderer: { html, text, code, codespan, heading, checkbox, table, tablecell, link, image } })
+const marked = new Marked({
+  gfm: true,
+  renderer: { html, text, code: codeHtml, codespan, heading, checkbox, table, tablecell, link, image },
+})
+marked.use({ extensions: [...FORMULAS, ...FOOTNOTES] })
 
 let insideLink = false
 /** Of the last heading: the page's own h1 stands before every text. */
@@ -27,7 +35,16 @@ export function isTooDeep(source: string): boolean {
 
 /** Markdown to HTML in which nothing of the source is markup. */
 export function markdownToHtml(source: string): string {
-  return isTooDeep(source) ? asWritten(source) : render(marked.lexer(source), TOP_LEVEL)
+  return markdownBlocks(source).join('')
+}
+
+/** The same in pieces: one for each block of the text that can be seen. */
+export function markdownBlocks(source: string): string[] {
+  if (isTooDeep(source)) return [asWritten(source)]
+  beginFootnotes(new Map())
+  const tokens = marked.lexer(source)
+  level = TOP_LEVEL
+  return renderEach(tokens, tokens.links)
 }
 
 function asWritten(source: string): string {
@@ -49,6 +66,7 @@ export class GrowingMarkdown {
   #settledLength = 0
   #settled: string[] = []
   #open = ''
+  #footnotes: Footnotes = new Map()
   /** Of the last settled heading. */
   #level = TOP_LEVEL
 
@@ -60,48 +78,41 @@ export class GrowingMarkdown {
       this.#settledLength = 0
       this.#settled = []
       this.#level = TOP_LEVEL
+      this.#footnotes = new Map()
     }
     this.#source = source
     if (deep) {
       this.#open = asWritten(source)
       return { settled: [], open: this.#open, reset }
     }
+    beginFootnotes(this.#footnotes)
     const tokens = marked.lexer(source.slice(this.#settledLength))
     const { links } = tokens
     let last = tokens.length - 1
     while (last > 0 && tokens[last]?.type === 'space') last--
     const done = tokens.slice(0, Math.max(last, 0))
     level = this.#level
-    const settled = done.map((token) => render(Object.assign([token], { links }), level)).filter((html) => html !== '')
+    const settled = renderEach(done, links)
     this.#settled.push(...settled)
     this.#level = level
     this.#settledLength += done.reduce((length, token) => length + token.raw.length, 0)
-    this.#open = render(Object.assign(tokens.slice(Math.max(last, 0)), { links }), level)
+    this.#open = render(Object.assign(tokens.slice(Math.max(last, 0)), { links }))
     return { settled, open: this.#open, reset }
   }
 
-  /** What has been returned so far, in one piece. */
-  get html(): string {
-    return this.#settled.join('') + this.#open
+  /** What has been returned so far. */
+  get blocks(): string[] {
+    return this.#open === '' ? [...this.#settled] : [...this.#settled, this.#open]
   }
 }
 
-function render(tokens: Token[], levelBefore: number): string {
+function renderEach(tokens: Token[], links: object): string[] {
+  return tokens.map((token) => render(Object.assign([token], { links }))).filter((html) => html !== '')
+}
+
+function render(tokens: Token[]): string {
   insideLink = false
-  level = levelBefore
   return marked.parser(tokens)
-}
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-
-/** A text as part of HTML, inside of an attribute's quotes, too. */
-export function escapeAll(value: string): string {
-  return value.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
-}
-
-// Character references of the source stay what they are: `&copy;` is shown as ©, `&lt;` as <.
-function escapeText(value: string): string {
-  return value.replace(/[<>"']|&(?!#\d{1,7};|#[xX][\da-fA-F]{1,6};|\w{1,31};)/g, (character) => ENTITIES[character] ?? '')
 }
 
 function html({ text: raw }: Tokens.HTML | Tokens.Tag): string {
@@ -117,12 +128,6 @@ function codespan({ text: code }: Tokens.Codespan): string {
   return `<code>${escapeAll(code)}</code>`
 }
 
-function code({ text: source, lang }: Tokens.Code): string {
-  const language = /^[\w+#.-]{1,24}/.exec(lang ?? '')?.[0] ?? ''
-  const bar = `<div class="code-bar"><span>${escapeAll(language)}</span><button type="button" class="quiet" data-copy>Copy</button></div>`
-  return `<div class="code">${bar}<pre tabindex="0"><code data-language="${escapeAll(language.toLowerCase())}">${escapeAll(source)}\n</code></pre></div>\n`
-}
-
 // The room's own heading is the h1. Below it no level may be left out, or those who jump from heading to heading lose their way.
 function heading(this: Renderer, { tokens, depth }: Tokens.Heading): string {
   level = Math.min(depth + TOP_LEVEL, level + 1, 6)
@@ -130,7 +135,7 @@ function heading(this: Renderer, { tokens, depth }: Tokens.Heading): string {
 }
 
 function checkbox({ checked }: Tokens.Checkbox): string {
-  return checked ? '☑ ' : '☐ '
+  return checked ? '<span class="task done">☑</span> ' : '<span class="task">☐</span> '
 }
 
 function table(this: Renderer, { header, rows }: Tokens.Table): string {

@@ -1,5 +1,8 @@
 import { type Box, keptTop, nextFollowing } from './scroll.ts'
 
+/** Less than the space between two messages: what is first in view is then what was gone to. */
+const MARGIN_PX = 16
+
 type Anchor = { element: Element; offset: number }
 
 /**
@@ -12,6 +15,8 @@ export class ScrollKeeper {
   #onchange: (following: boolean) => void
   #following = true
   #before: Box
+  /** The end of the list is the end of what there is; otherwise reaching it means to read on, not to follow. */
+  ends = true
   /** The block at the top of the view and the message around it: while a text grows its last block is replaced. */
   #anchors: Anchor[] = []
 
@@ -40,9 +45,19 @@ export class ScrollKeeper {
     this.#settle()
   }
 
+  /** Puts an element to the top of the view and keeps it there. */
+  toElement(element: Element): void {
+    this.#follow(false)
+    this.#scroller.scrollTop += this.#offset(element) - MARGIN_PX
+    this.#before = this.#box()
+    this.#anchors = [{ element, offset: this.#offset(element) }]
+    // Where there was nothing to scroll no event says so.
+    requestAnimationFrame(() => this.#moved())
+  }
+
   #moved(): void {
     const now = this.#box()
-    this.#follow(nextFollowing(this.#following, this.#before, now))
+    this.#follow(this.ends && nextFollowing(this.#following, this.#before, now))
     // Rows that came in the same frame have moved what the reader had before them, and nothing has put it back yet.
     if (!this.#following && now.height !== this.#before.height) this.#restore(now.top - this.#before.top)
     this.#before = this.#box()

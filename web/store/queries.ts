@@ -1,5 +1,6 @@
 import { LIMITS, type Member } from '#contract'
 import type { Draft, Me, OutboxEntry, StoredConversation, StoredMembership, StoredMessage } from './database.ts'
+import { Path, type PathEnd } from './path.ts'
 import { placed, unplaced } from './places.ts'
 import { trimmedAt } from './space.ts'
 import { store } from './store.ts'
@@ -15,11 +16,14 @@ export async function conversation(id: string): Promise<StoredConversation | und
   return row?.deleted ? undefined : row
 }
 
+/** `earlier`: more exist here or on the server. `later`: newer ones exist. `pendingId`: the newest that waits to be sent, wherever it is. */
+export type Transcript = { messages: StoredMessage[]; earlier: boolean; later: boolean; pendingId: string | null }
+
 /**
- * The last `count` messages of a room on its current path, in order of their places, the unsent ones last.
- * `earlier`: more exist here or on the server.
+ * The last `count` messages of a room on its current path, in order of their places, the unsent ones last; with `end`, the last ones up to that
+ * place.
  */
-export async function messages(conversationId: string, count: number): Promise<{ messages: StoredMessage[]; earlier: boolean }> {
+export async function messages(conversationId: string, count: number, end: PathEnd | null = null): Promise<Transcript> {
   const { db } = store()
   const [room, conversation, waiting] = await Promise.all([
     db.rooms.get(conversationId),
@@ -30,8 +34,8 @@ export async function messages(conversationId: string, count: number): Promise<{
       .toArray(),
   ])
   const from = room && !room.complete ? (room.oldest ?? 0) : 0
-  const path = new Path(conversation, count + 1)
-  let before = Number.MAX_SAFE_INTEGER
+  const path = new Path(end ?? conversation, count + 1)
+  let before = end ? end.revision + 1 : Number.MAX_SAFE_INTEGER
   while (true) {
     const [lower, upper] = placed(conversationId, from)
     const page = await db.messages
@@ -49,52 +53,16 @@ export async function messages(conversationId: string, count: number): Promise<{
   // Between the two reads a message may have got its place; without a transaction around both, whose rows would be new objects every time.
   const placedNow = new Set(shown.map(({ id }) => id))
   return {
-    messages: [...shown.slice(0, count).reverse(), ...waiting.filter(({ id }) => !placedNow.has(id))],
+    messages: [...shown.slice(0, count).reverse(), ...(end ? [] : waiting.filter(({ id }) => !placedNow.has(id)))],
     earlier: shown.length > count || (room !== undefined && !room.complete),
+    later: end !== null,
+    pendingId: waiting.findLast(({ delivery }) => delivery === 'pending')?.id ?? null,
   }
 }
 
-/** Picks the messages of the current path from rows that come newest first. */
-class Path {
-  readonly #enough: number
-  readonly #known: number
-  #next: string | null
-  #started = false
-  readonly #onPath: StoredMessage[] = []
-  readonly #all: StoredMessage[] = []
-
-  constructor(conversation: StoredConversation | undefined, enough: number) {
-    this.#enough = enough
-    this.#known = conversation?.revision ?? 0
-    this.#next = conversation?.headId ?? null
-  }
-
-  get full(): boolean {
-    return this.#started && this.#onPath.length >= this.#enough
-  }
-
-  take(rows: readonly StoredMessage[]): void {
-    for (const row of rows) {
-      if (row.kind === 'note') {
-        if (!row.deleted) this.#onPath.push(row)
-      } else if (row.id === this.#next || this.#isNewerHead(row)) {
-        this.#started = true
-        this.#next = row.parentId
-        if (!row.deleted) this.#onPath.push(row)
-      }
-      if (!row.deleted) this.#all.push(row)
-    }
-  }
-
-  /** Newest first. Without a head to start from, everything is shown. */
-  messages(): StoredMessage[] {
-    return this.#started ? this.#onPath : this.#all
-  }
-
-  // Every new prompt or reply becomes the head; the row of the room that says so may come a moment after it.
-  #isNewerHead(row: StoredMessage): boolean {
-    return !this.#started && row.position > this.#known
-  }
+/** A message that this device has; undefined: it has not. */
+export function storedMessage(id: string): Promise<StoredMessage | undefined> {
+  return store().db.messages.get(id)
 }
 
 /** How many replies of a room wait for their turn behind the one that runs. */

@@ -1,5 +1,5 @@
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract } from '#contract'
+import { type contract, LIMITS } from '#contract'
 import { RefusedError } from '../lib/refused.ts'
 import { store } from './store.ts'
 
@@ -40,8 +40,8 @@ export function tellTyping(conversationId: string): void {
 }
 
 /** One page of older messages; it arrives in the store. */
-export function requestEarlier(conversationId: string): void {
-  store().requests.send({ kind: 'earlier', conversationId })
+export function requestEarlier(conversationId: string, limit: number = LIMITS.pageRows): void {
+  store().requests.send({ kind: 'earlier', conversationId, limit })
 }
 
 /** Loads the page anew, with the newest client there is. In the other tabs of this browser, too. */

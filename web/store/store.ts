@@ -10,7 +10,7 @@ export type Connection = 'online' | 'connecting' | 'offline'
 
 /** What an island may ask of the network in this tab. */
 export type Request =
-  | { kind: 'earlier'; conversationId: string }
+  | { kind: 'earlier'; conversationId: string; limit: number }
   /** With the newest client there is. */
   | { kind: 'reload' }
   /** `done(false)`: the server could not be reached, and nothing was changed. */

@@ -14,7 +14,7 @@ export function serveRequests(parts: Parts, { history, departure, presence }: Se
   return parts.store.requests.on((request) => {
     switch (request.kind) {
       case 'earlier':
-        return history.request(request.conversationId)
+        return history.request(request.conversationId, request.limit)
       case 'leave':
         return void departure.leave().then(request.done)
       case 'typing':
