@@ -77,8 +77,8 @@ export const Failure = Type.Union([
   strict({ code: Type.Literal('cut') }),
   /** The server was killed or restarted while the reply was being written. */
   strict({ code: Type.Literal('restarted') }),
-  /** The tokens of the day are used up, those of the person who asked or those of the room; again from `resetAt`. */
-  strict({ code: Type.Literal('budget_used_up'), whose: oneOf('person', 'room', 'server'), resetAt: Time }),
+  /** The tokens of the day are used up, those of the person who asked, of the room, of all guests or of the whole server; again from `resetAt`. */
+  strict({ code: Type.Literal('budget_used_up'), whose: oneOf('person', 'room', 'guests', 'server'), resetAt: Time }),
   strict({ code: Type.Literal('internal') }),
 ])
 export type Failure = Static<typeof Failure>

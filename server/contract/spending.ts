@@ -9,6 +9,8 @@ export const Budget = strict({
   roomDayTokens: nullable(Amount),
   /** Of all people and rooms together: whoever comes by an invitation adds to no more than this. */
   serverDayTokens: nullable(Amount),
+  /** Of all guests together: the one bound that is there before the owner has set any. */
+  guestsDayTokens: nullable(Amount),
   /** Questions of one person to the model within a minute; those above it wait. */
   personMinuteRequests: nullable(Type.Integer({ minimum: 1, maximum: 1_000 })),
 })

@@ -38,22 +38,31 @@ export async function addUsage(
     })
 }
 
-/** The tokens of a day that whoever asked for a reply, its room, and all together have used, and the bounds of the first two. null: there is no such reply. */
+/**
+ * Who asked for a reply and where, the tokens of a day that they, its room, all guests, and all together have used, and the bounds of the first
+ * two. null: there is no such reply.
+ */
 export async function spendingOf(db: Queryable, replyId: string, day: string) {
   const [found] = await db
     .select({
+      personId: message.authorId,
+      conversationId: message.conversationId,
+      guest: sql<boolean>`coalesce(${person.kind} = 'guest', false)`,
       disabled: sql<boolean>`${person.disabledAt} is not null`,
       personBound: person.dayTokens,
       roomBound: conversation.dayTokens,
       byPerson: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date and person_id = ${message.authorId})`,
       inRoom: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date and conversation_id = ${message.conversationId})`,
+      byGuests: sql<string>`(select coalesce(sum(total), 0)::text from usage join person on person.id = usage.person_id where day = ${day}::date and person.kind = 'guest')`,
       inAll: sql<string>`(select coalesce(sum(total), 0)::text from usage where day = ${day}::date)`,
     })
     .from(message)
     .innerJoin(conversation, eq(conversation.id, message.conversationId))
     .leftJoin(person, eq(person.id, message.authorId))
     .where(eq(message.id, replyId))
-  return found ? { ...found, byPerson: Number(found.byPerson), inRoom: Number(found.inRoom), inAll: Number(found.inAll) } : null
+  if (!found) return null
+  const { byPerson, inRoom, byGuests, inAll, ...asked } = found
+  return { ...asked, byPerson: Number(byPerson), inRoom: Number(inRoom), byGuests: Number(byGuests), inAll: Number(inAll) }
 }
 
 /** A person's own bound; null: the server's. */

@@ -5,12 +5,13 @@ import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import { roomTopic, shareTopic } from '../rooms/bus.ts'
 import { FAILED, NOTHING_SAID, settle, stopUnasked, write } from './ending.ts'
+import type { Look } from './budgets.ts'
 import type { Journal } from './journal.ts'
 import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
 import { patient } from './patience.ts'
-import { untilDone } from './pause.ts'
-import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS } from './prompt.ts'
+import { unlessAborted, untilDone } from './pause.ts'
+import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
 
@@ -75,16 +76,17 @@ type Refused = { readonly refused: Failure }
 function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
   return untilDone(
     async () => {
-      const [reply, steps, refused] = await Promise.all([
+      const [reply, steps, look] = await Promise.all([
         findQueued(db, run.id),
         path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS }),
-        budgets.usedUp(run.id),
+        budgets.look(run.id),
       ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
-      if (refused) return { refused }
       const { instructions, text: kept, retryAt } = reply
-      return { request: buildRequest({ model: reply.model ?? model.name, instructions, steps, kept }), retryAt }
+      const request = buildRequest({ model: reply.model ?? model.name, instructions, steps, kept })
+      const refused = look && (await afford(budgets, run, look, request))
+      return refused ? { refused } : { request, retryAt }
     },
     run.stop.signal,
     (error) => {
@@ -92,6 +94,20 @@ function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Pre
       return isUnavailable(error)
     },
   )
+}
+
+/** Why a request may not be made today; null: it may, and is counted from now on. */
+async function afford(budgets: ReplyParts['budgets'], run: Run, first: Look, request: ModelRequest): Promise<Failure | null> {
+  const saidUnits = () => (run.text?.length ?? request.kept.length) - request.kept.length
+  const cost = { tokens: () => estimate(request, saidUnits()).total, isEnding: () => run.ending }
+  for (let look: Look | null = first; look; look = await budgets.look(run.id)) {
+    // Who waits for it no longer must not be counted.
+    run.stop.signal.throwIfAborted()
+    const found = budgets.take(run.id, look, cost)
+    if (!(found instanceof Promise)) return found
+    await unlessAborted(found, run.stop.signal)
+  }
+  return null
 }
 
 /** The end of a reply that was never asked for: stopped while it was read, left for the next start, or impossible. */

@@ -3,12 +3,38 @@ import type { Db } from '../database/open.ts'
 import { readBudget, writeBudget } from '../database/settings.ts'
 import { dayEnd, dayOf, spendingOf } from '../database/usage.ts'
 
-const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, serverDayTokens: null, personMinuteRequests: null }
+/** Until the owner says otherwise: people are not bounded, those who came by a link are, so that a link that got about costs a known sum. */
+const AT_FIRST: Budget = {
+  personDayTokens: null,
+  roomDayTokens: null,
+  serverDayTokens: null,
+  guestsDayTokens: 500_000,
+  personMinuteRequests: null,
+}
+
+type UsedUp = Extract<Failure, { code: 'budget_used_up' }>
+
+/** A reply that is being written, as far as its cost goes. */
+type Underway = {
+  /** What it is thought to have cost so far, in tokens. */
+  readonly tokens: () => number
+  /** Its cost is being written, or is about to be: what is read of the database may or may not have it. */
+  readonly isEnding: () => boolean
+  readonly ended: PromiseWithResolvers<void>
+  readonly asked: Pick<Spending, 'personId' | 'conversationId' | 'guest'>
+}
+
+type Spending = NonNullable<Awaited<ReturnType<typeof spendingOf>>>
+
+/** What was used when it was looked, and what was being written then. */
+export type Look = { readonly at: number; readonly spending: Spending; readonly beside: ReadonlySet<Underway> }
 
 /** What the model may cost, as the owner of the server has set it. */
 export class Budgets {
   readonly #db: Db
   #current: Budget
+  /** By reply. In this process only: others of the same database are seen when theirs have ended. */
+  readonly #underway = new Map<string, Underway>()
 
   private constructor(db: Db, current: Budget) {
     this.#db = db
@@ -16,7 +42,7 @@ export class Budgets {
   }
 
   static async open(db: Db): Promise<Budgets> {
-    return new Budgets(db, { ...NO_BOUND, ...(await readBudget(db)) })
+    return new Budgets(db, { ...AT_FIRST, ...(await readBudget(db)) })
   }
 
   get current(): Budget {
@@ -28,21 +54,52 @@ export class Budgets {
     this.#current = budget
   }
 
+  /** What today has cost those who pay for a reply. null: there is no such reply. */
+  async look(replyId: string): Promise<Look | null> {
+    const at = Date.now()
+    const beside = new Set(this.#underway.values())
+    const spending = await spendingOf(this.#db, replyId, dayOf(at))
+    return spending && { at, spending, beside }
+  }
+
   /**
-   * Why a reply may not be asked for today; null: it may. What is being written is not counted yet, so a day may cost as many answers more as are
-   * written at once.
+   * Counts a reply as one that is being written, until `ended`; null: it is counted. Or why it may not be asked for today: what others are thought
+   * to have cost so far counts, too. Or a promise, after which it has to be looked again: it depends on what is just being written to the database.
    */
-  async usedUp(replyId: string): Promise<Extract<Failure, { code: 'budget_used_up' }> | null> {
-    const now = Date.now()
-    const spending = await spendingOf(this.#db, replyId, dayOf(now))
-    if (!spending) return null
-    const { personDayTokens, roomDayTokens, serverDayTokens } = this.#current
+  take(replyId: string, look: Look, cost: Pick<Underway, 'tokens' | 'isEnding'>): UsedUp | Promise<void> | null {
+    const running = [...this.#underway.values()]
+    const ending = running.filter((one) => one.isEnding())
+    const known = running.filter((one) => !one.isEnding())
+    const unknown = [...ending, ...[...look.beside].filter((one) => !running.includes(one))]
+    const usedUp = this.#usedUp(look, known)
+    if (usedUp) return usedUp
+    if (unknown.length > 0 && this.#usedUp(look, [...known, ...unknown])) return Promise.race(unknown.map(({ ended }) => ended.promise))
+    this.#underway.set(replyId, { ...cost, ended: Promise.withResolvers(), asked: look.spending })
+    return null
+  }
+
+  /** A reply has ended, and what it has cost is written, if it was ever counted. */
+  ended(replyId: string): void {
+    this.#underway.get(replyId)?.ended.resolve()
+    this.#underway.delete(replyId)
+  }
+
+  #usedUp({ at, spending }: Look, beside: readonly Underway[]): UsedUp | null {
+    const { personDayTokens, roomDayTokens, guestsDayTokens, serverDayTokens } = this.#current
+    const { personId, conversationId } = spending
+    const running = (whose: (asked: Underway['asked']) => boolean) =>
+      beside.reduce((sum, { asked, tokens }) => sum + (whose(asked) ? tokens() : 0), 0)
     // The owner may give a person more than others have; a room's owner may only give less to it than the server does.
-    const person = spending.disabled ? 0 : (spending.personBound ?? personDayTokens)
+    const person = spending.disabled ? 0 : (spending.personBound ?? personDayTokens ?? Infinity)
     const room = Math.min(spending.roomBound ?? Infinity, roomDayTokens ?? Infinity)
-    const resetAt = dayEnd(now)
-    if (person !== null && spending.byPerson >= person) return { code: 'budget_used_up', whose: 'person', resetAt }
-    if (spending.inRoom >= room) return { code: 'budget_used_up', whose: 'room', resetAt }
-    return spending.inAll >= (serverDayTokens ?? Infinity) ? { code: 'budget_used_up', whose: 'server', resetAt } : null
+    const guests = spending.guest ? (guestsDayTokens ?? Infinity) : Infinity
+    const bounds = [
+      ['person', person, spending.byPerson + running((asked) => asked.personId === personId)],
+      ['room', room, spending.inRoom + running((asked) => asked.conversationId === conversationId)],
+      ['guests', guests, spending.byGuests + running(({ guest }) => guest)],
+      ['server', serverDayTokens ?? Infinity, spending.inAll + running(() => true)],
+    ] as const
+    const over = bounds.find(([, bound, used]) => used >= bound)
+    return over ? { code: 'budget_used_up', whose: over[0], resetAt: dayEnd(at) } : null
   }
 }

@@ -154,6 +154,7 @@ export class ReplyQueue {
         this.#forget(reply)
       })
       .finally(() => {
+        this.#parts.budgets.ended(reply.id)
         leave()
         this.#next(reply.conversationId)
       })

@@ -162,7 +162,7 @@ const ROWS: readonly Row[] = [
   { path: '/admin/overview', input: () => ({}), ...theServers },
   {
     path: '/admin/setBudget',
-    input: () => ({ personDayTokens: null, roomDayTokens: null, serverDayTokens: null, personMinuteRequests: null }),
+    input: () => ({ personDayTokens: null, roomDayTokens: null, serverDayTokens: null, guestsDayTokens: null, personMinuteRequests: null }),
     ...theServers,
   },
   { path: '/admin/updatePerson', input: ({ viewer }) => ({ id: viewer, dayTokens: 7 }), ...theServers },

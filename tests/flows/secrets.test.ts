@@ -183,12 +183,12 @@ test('a start that is refused repeats no secret, in whichever variable it was pu
   wrong.password = secret('wrong password')
   const nowhere = new URL(databaseUrl)
   nowhere.port = '1'
-  const unusable: Record<string, string>[] = [
+  const starts: Record<string, string>[] = [
     { GEMINI_BASE_URL: KEY, DATABASE_URL: databaseUrl },
     { DATABASE_URL: wrong.href },
     { DATABASE_URL: nowhere.href },
   ]
-  for (const env of unusable) {
+  for (const env of starts) {
     const { code, said } = await refusedStart({ env: { GEMINI_API_KEY: KEY, LOG_LEVEL: 'debug', ...env } })
     expect(code).toBe(1)
     witness.see('start', said)

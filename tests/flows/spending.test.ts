@@ -11,7 +11,14 @@ import { startServer, type TestServer } from '../support/server.ts'
 const AT_ONCE = 2
 /** All of these tests are to be of one day of the server's. */
 const TESTS_MS = 3 * 60_000
-const NO_BOUND: Budget = { personDayTokens: null, roomDayTokens: null, serverDayTokens: null, personMinuteRequests: null }
+const NO_BOUND: Budget = {
+  personDayTokens: null,
+  roomDayTokens: null,
+  serverDayTokens: null,
+  guestsDayTokens: null,
+  personMinuteRequests: null,
+}
+const AT_FIRST: Budget = { ...NO_BOUND, guestsDayTokens: 500_000 }
 
 let emulator: Emulator
 let postgres: Postgres
@@ -141,7 +148,28 @@ test('everybody sees what they have used, and the owner of the server what all h
   const all = await ada.rpc.usage.report({ days: 1 })
   expect(new Set(all.rows.map(({ person }) => person.name))).toEqual(new Set(['Ada', 'Bob']))
   expect(inSecret(all.rows)).toMatchObject({ person: { name: 'Bob' }, conversation: { title: '' } })
-  expect(all).toMatchObject({ more: false, budget: NO_BOUND })
+  expect(all).toMatchObject({ more: false, budget: AT_FIRST })
+})
+
+test('guests together are bounded before the owner says anything, and nobody else is', async () => {
+  const { budget } = await ada.rpc.admin.overview({})
+  expect(budget).toEqual(AT_FIRST)
+  const id = await room()
+  const { token } = await inviteTo(ada, id)
+  const [gil, gus] = await Promise.all(['Gil', 'Gus'].map(async (name) => connect(server, (await comeIn(server, token, name)).cookie)))
+  if (!gil || !gus) throw new Error('nobody came')
+  const mark = newId()
+  expect((await end(gil, id, '[[chunks=1]]')).state).toBe('complete')
+  await ada.rpc.admin.setBudget({ ...NO_BOUND, guestsDayTokens: 1 })
+  // What one of them has used the other has not, either.
+  for (const by of [gil, gus])
+    expect(await end(by, id, `[[chunks=1]] ${mark}`)).toMatchObject({
+      failure: { code: 'budget_used_up', whose: 'guests', resetAt: midnight() },
+    })
+  expect(asked(mark)).toEqual([])
+  for (const by of [ada, bob]) expect((await end(by, id, '[[chunks=1]]')).state).toBe('complete')
+  await ada.rpc.admin.setBudget(NO_BOUND)
+  for (const one of [gil, gus]) await one.close()
 })
 
 test('a person whose tokens of the day are used up is not asked for, hears until when, and the others go on', async () => {
@@ -195,6 +223,38 @@ test('all together are given no more than the server has for a day, however many
   await ada.rpc.admin.setBudget(NO_BOUND)
   expect((await end(gil, id, '[[chunks=1]]')).state).toBe('complete')
   await gil.close()
+})
+
+test('what is being written counts for whoever asks meanwhile, in every room, and is counted once when it has ended', async () => {
+  const [one, two] = [await room(), await room()]
+  const used = sum((await ada.rpc.usage.report({ days: 1 })).rows)
+  const mark = newId()
+  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: used + 50 })
+  const { replyId } = await ask(ada, one, `[[hand]] ${mark}`)
+  const answer = await emulator.next({ prompt: mark })
+  await answer.write('x'.repeat(2_000))
+  await ada.hearText(replyId, (text) => text.length === 2_000)
+  const refused = await end(bob, two, `[[chunks=1]] ${mark} meanwhile`)
+  expect(refused).toMatchObject({ state: 'failed', failure: { code: 'budget_used_up', whose: 'server' } })
+  expect(asked(mark).length).toBe(1)
+  // Stopped: nobody pays for it any longer than it is written, and not twice afterwards.
+  await ada.rpc.reply.stop({ id: replyId })
+  const cost = sum((await ada.rpc.usage.report({ days: 1 })).rows) - used
+  expect(cost).toBeGreaterThan(50)
+  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: used + cost + 1 })
+  expect((await end(bob, two, `[[chunks=1]] ${mark} afterwards`)).state).toBe('complete')
+  await ada.rpc.admin.setBudget(NO_BOUND)
+})
+
+test('of many who ask at once for the last of a budget one is let through for each place, and each end is waited for', async () => {
+  const rooms = await Promise.all(Array.from({ length: 8 }, room))
+  const used = sum((await ada.rpc.usage.report({ days: 1 })).rows)
+  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: used + 1 })
+  const mark = newId()
+  const ends = await Promise.all(rooms.map((id) => end(ada, id, `[[chunks=1]] ${mark}`)))
+  expect(ends.filter(({ state }) => state === 'complete').length).toBe(1)
+  expect(asked(mark).length).toBe(1)
+  await ada.rpc.admin.setBudget(NO_BOUND)
 })
 
 test('whoever asks faster than they may waits and is told until when; the others do not; what waits can be taken back', async () => {

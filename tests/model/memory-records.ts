@@ -571,12 +571,17 @@ export const spendingOf: typeof usage.spendingOf = (db, replyId, day) =>
     if (!room) return null
     const sum = (whose: (used: Used) => boolean) =>
       [...memory.usage.values()].reduce((total, used) => total + (used.day === day && whose(used) ? used.total : 0), 0)
+    const isGuest = (id: string | null) => id !== null && memory.people.get(id)?.kind === 'guest'
     return {
+      personId: row.authorId,
+      conversationId: row.conversationId,
+      guest: isGuest(row.authorId),
       disabled: false,
       personBound: null,
       roomBound: room.row.dayTokens,
       byPerson: sum(({ personId }) => personId === row.authorId),
       inRoom: sum(({ conversationId }) => conversationId === row.conversationId),
+      byGuests: sum(({ personId }) => isGuest(personId)),
       inAll: sum(() => true),
     }
   })

@@ -304,7 +304,7 @@ describe('the records in memory are those of the database', () => {
   alike('the budget that the owner has set', async ({ records, db }, say) => {
     say(await records.readBudget(db))
     for (const personDayTokens of [5, null]) {
-      await records.writeBudget(db, { personDayTokens, roomDayTokens: 7, serverDayTokens: 9, personMinuteRequests: 2 })
+      await records.writeBudget(db, { personDayTokens, roomDayTokens: 7, serverDayTokens: 9, guestsDayTokens: 8, personMinuteRequests: 2 })
       say(await records.readBudget(db))
     }
   })

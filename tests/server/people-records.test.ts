@@ -17,6 +17,7 @@ import { sqlState, UNIQUE_VIOLATION } from '../../server/database/sql-state.ts'
 import { readBudget, writeBudget } from '../../server/database/settings.ts'
 import { reorder, withdraw } from '../../server/database/steering.ts'
 import { dayOf, spendingOf, usageSince } from '../../server/database/usage.ts'
+import { Budgets } from '../../server/replies/budgets.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const ada: Person = { id: newId(), name: 'Ada', kind: 'owner' }
@@ -86,10 +87,14 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       const end = (replyId: string) => finish(database.db, { id: replyId, conversationId: id }, outcome, 'Model')
       await Promise.all([end(one.replyId), end(one.replyId), end(two.replyId)])
       expect(await spendingOf(database.db, two.replyId, today)).toEqual({
+        personId: ada.id,
+        conversationId: id,
+        guest: false,
         disabled: false,
         personBound: null,
         roomBound: null,
         byPerson: 16,
+        byGuests: 0,
         inAll: 16,
         inRoom: 16,
       })
@@ -182,10 +187,38 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
 
     test('a budget is kept as it was set last', async () => {
       expect(await readBudget(database.db)).toBeNull()
-      const budget = { personDayTokens: 5, roomDayTokens: null, serverDayTokens: 6, personMinuteRequests: 2 }
+      const budget = { personDayTokens: 5, roomDayTokens: null, serverDayTokens: 6, guestsDayTokens: 8, personMinuteRequests: 2 }
       await writeBudget(database.db, { ...budget, personDayTokens: 1 })
       await writeBudget(database.db, budget)
       expect(await readBudget(database.db)).toEqual(budget)
+    })
+
+    test('what is being written counts, and is counted once while its end is written to the database', async () => {
+      const budgets = await Budgets.open(database.db)
+      const { rows } = await usageSince(database.db, ada, dayOf(Date.now()))
+      const total = rows.reduce((sum, row) => sum + row.total, 0)
+      await budgets.set({ ...budgets.current, personDayTokens: null, serverDayTokens: total + 10 })
+      const id = await room()
+      const [one, two] = [await ask(id, 'one'), await ask(id, 'two')]
+      let tokens = 3
+      let ending = false
+      const first = { tokens: () => tokens, isEnding: () => ending }
+      const second = { tokens: () => 1, isEnding: () => false }
+      const look = async (replyId: string) => (await budgets.look(replyId)) ?? expect.unreachable()
+      const take = async (replyId: string, cost: typeof first) => budgets.take(replyId, await look(replyId), cost)
+      expect(await take(one.replyId, first)).toBeNull()
+      tokens = 10
+      expect(await take(two.replyId, second)).toMatchObject({ code: 'budget_used_up', whose: 'server' })
+      // Nobody knows whether its cost is in what is read now, or was in what was read before it had ended.
+      ending = true
+      const before = await look(two.replyId)
+      const waits = budgets.take(two.replyId, before, second)
+      expect(waits).toBeInstanceOf(Promise)
+      budgets.ended(one.replyId)
+      await waits
+      expect(budgets.take(two.replyId, before, second)).toBeInstanceOf(Promise)
+      expect(await take(two.replyId, second)).toBeNull()
+      budgets.ended(two.replyId)
     })
 
     test('what waits is put into another order and taken back, every row with a revision of its own', async () => {

@@ -81,6 +81,7 @@ describe('sentences', () => {
     expect(failureSentence(FAILURES.budget_used_up, 'Your')).toMatch(/^Your tokens for today are used up\. .*:13/)
     expect(failureSentence(FAILURES.budget_used_up, 'Mara’s')).toStartWith('Mara’s tokens')
     expect(failureSentence({ ...FAILURES.budget_used_up, whose: 'room' }, 'Your')).toStartWith('This room’s tokens')
+    expect(failureSentence({ ...FAILURES.budget_used_up, whose: 'guests' }, 'Your')).toStartWith('The guests’ tokens')
     expect(failureSentence({ ...FAILURES.budget_used_up, whose: 'server' }, 'Your')).toStartWith('This server’s tokens')
   })
 

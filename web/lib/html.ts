@@ -10,3 +10,8 @@ export function putHtml(element: Element, html: string): void {
   policy ??= trusted('confab-markdown', { createHTML: (safe: string) => safe })
   element.innerHTML = policy.createHTML(html)
 }
+
+/** The other way: what an element holds, as HTML for other programs. */
+export function htmlOf(element: Element): string {
+  return element.innerHTML
+}

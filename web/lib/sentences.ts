@@ -10,8 +10,8 @@ export type SendFailure =
   | { code: 'invalid' }
   | { code: 'internal' }
 
-const spender = (budget: 'person' | 'room' | 'server', person: string): string =>
-  ({ person, room: 'This room’s', server: 'This server’s' })[budget]
+const spender = (budget: 'person' | 'room' | 'guests' | 'server', person: string): string =>
+  ({ person, room: 'This room’s', guests: 'The guests’', server: 'This server’s' })[budget]
 
 /** Why a reply did not end well, for the reader; `whose`: of whoever asked for it. */
 export function failureSentence(failure: Failure, whose = 'Their'): string {
