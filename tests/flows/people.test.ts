@@ -402,7 +402,7 @@ test('whoever hands a room over hands over its door: no link to it works any lon
   const share = await shareOf(id)
   const reader = await read(share.token)
   await tab.rpc.member.update({ conversationId: id, personId: heir.person.id, role: 'owner' })
-  expect(await within(reader.closed, AT_ONCE_MS, 'The end of a reader')).toBe(CLOSE.removed)
+  expect(await within(reader.closed, SOON_MS, 'The end of a reader')).toBe(CLOSE.removed)
   expect((await postEnter(server, { token: invitation.token, name: 'Late' })).status).toBe(410)
   expect((await fetch(new URL(`/s/${share.token}`, server.url))).status).toBe(404)
   const heras = await connect(server, heir.cookie)

@@ -69,7 +69,7 @@ try {
   const [mara, jon] = [await comeIn(server, token, 'Mara'), await comeIn(server, token, 'Jon')]
   const hers = await pageOf(sana, room, { viewport: TALL })
   const maras = await pageOf(mara, room, { viewport: TALL, colorScheme: 'dark' })
-  const jons = await pageOf(jon, room, { ...phone(), viewport: { ...PHONE, height: 760 } })
+  const jons = await pageOf(jon, room, { ...phone(), viewport: { ...PHONE, height: 720 } })
 
   await say(hers, QUESTION)
   const plan = await emulator.next({ prompt: QUESTION })
