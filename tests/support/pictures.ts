@@ -11,7 +11,7 @@ export async function picture(page: Page, name: string): Promise<void> {
 }
 
 /** Waits until the page has its fonts, and what moves from one place to another has arrived. */
-async function stillness(page: Page): Promise<void> {
+export async function stillness(page: Page): Promise<void> {
   await page.evaluate(async () => {
     await document.fonts.ready
     await new Promise((resolve) => requestAnimationFrame(resolve))
