@@ -5,7 +5,7 @@ import { label, LIMITS, newId } from '#contract'
 import { pieces } from '../../web/lib/plain-text.ts'
 import { UNTITLED } from '../../web/lib/words.ts'
 import { DESKTOP, launch, type Watch, watch } from '../support/browser.ts'
-import { calmly } from '../support/calmly.ts'
+import { eachCalmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { enter, freshLink } from '../support/people.ts'
@@ -13,8 +13,6 @@ import { articles, composer, connected, createRoom, log, online, prompts, rooms 
 import { startServer, type TestServer } from '../support/server.ts'
 import { storedRows } from '../support/stored-rows.ts'
 
-/** As many as a socket may ask for at once. */
-const AT_ONCE = 20
 /** Naughty strings in one message. */
 const TOGETHER = 8
 const OWNER = '"><script>alert(1)</script>{{7*7}}'
@@ -48,21 +46,6 @@ afterAll(async () => {
   await server?.stop()
 }, 30_000)
 
-/** A call for each, shared out among several sockets. */
-async function each<T>(values: readonly T[], call: (wire: TestClient, value: T) => Promise<unknown>): Promise<void> {
-  const left = [...values]
-  await Promise.all(
-    wires.flatMap((wire) =>
-      Array.from({ length: AT_ONCE }, async () => {
-        for (let value = left.shift(); value !== undefined; value = left.shift()) {
-          const mine = value
-          await calmly(() => call(wire, mine))
-        }
-      }),
-    ),
-  )
-}
-
 /** What a reader sees of a text: the marks of code are not shown. */
 const shown = (text: string) =>
   pieces(text)
@@ -89,13 +72,13 @@ test(`all ${texts.length} naughty strings of others are shown as they are: as te
   if (!wire) throw new Error('there is no socket')
   const id = await createRoom(wire, 'Naughty')
   const wanted = new Map<string, { text: string; author: string }>()
-  await each(texts, async (socket, text) => {
+  await eachCalmly(wires, texts, async (socket, text) => {
     const note = { id: newId(), conversationId: id, text, kind: 'note' as const, replyId: newId() }
     await socket.rpc.message.send(note)
     // Such people cannot enter one by one: their names are put into what the server says.
     wanted.set(note.id, { text: shown(text), author: label(text, LIMITS.nameLength) })
   })
-  await each(titles, (socket, title) => socket.rpc.conversation.create({ id: newId(), title }))
+  await eachCalmly(wires, titles, (socket, title) => socket.rpc.conversation.create({ id: newId(), title }))
   const ids = new Map([...wanted.keys()].map((message) => [message, newId()]))
   await page.routeWebSocket(/\/rpc/, (socket) => {
     const upstream = socket.connectToServer()

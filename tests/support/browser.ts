@@ -31,16 +31,30 @@ function executable(): string {
 /**
  * A browser with a profile in a folder of its own: opened again with the same folder it is the same browser after a restart. The caller closes it.
  */
-export async function openProfile(folder: string, options: BrowserContextOptions = {}): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(folder, { executablePath: executable(), args: ARGUMENTS, viewport: DESKTOP, ...options })
+export async function openProfile(
+  folder: string,
+  options: BrowserContextOptions = {},
+  args: readonly string[] = [],
+): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, {
+    executablePath: executable(),
+    args: [...ARGUMENTS, ...args],
+    viewport: DESKTOP,
+    ...options,
+  })
+}
+
+/** Signs a browser in with the cookie of a session. */
+export async function signIn(context: BrowserContext, server: Pick<TestServer, 'url'>, cookie: string): Promise<void> {
+  const [name = '', ...value] = cookie.split('=')
+  await context.addCookies([{ name, value: value.join('='), url: server.url, httpOnly: true, sameSite: 'Lax' }])
 }
 
 /** A fresh profile that is signed in as the owner. */
 export async function signedInContext(browser: Browser, server: TestServer, options: BrowserContextOptions = {}): Promise<BrowserContext> {
   const { cookie } = await enter(server)
   const context = await browser.newContext({ viewport: DESKTOP, ...options })
-  const [name = '', ...value] = cookie.split('=')
-  await context.addCookies([{ name, value: value.join('='), url: server.url, httpOnly: true, sameSite: 'Lax' }])
+  await signIn(context, server, cookie)
   return context
 }
 

@@ -1,0 +1,85 @@
+import { expect } from 'bun:test'
+import type { Page } from 'playwright'
+import { newId } from '#contract'
+import { newToken } from '../../server/access/tokens.ts'
+import { type AttackWatch, watchAttacks } from './attack-watch.ts'
+import { signIn } from './browser.ts'
+import { connect, type TestClient } from './client.ts'
+import { type Emulator, startEmulator } from './emulator.ts'
+import { enter } from './people.ts'
+import { articles, createRoom, online, openRoom } from './room-page.ts'
+import { startServer, type TestServer } from './server.ts'
+
+/** Sockets of the owner: one alone may not ask for much. */
+const SOCKETS = 6
+
+/** A server, its model, its owner, and a browser that notices what attacks bring about. */
+export type Stage = {
+  readonly emulator: Emulator
+  readonly server: TestServer
+  /** Of the owner; the first one is `wire`. */
+  readonly wires: readonly TestClient[]
+  readonly wire: TestClient
+  readonly watch: AttackWatch
+  /** The app, as the owner, and a page that is shared. */
+  readonly app: Page
+  readonly reader: Page
+  /** A new room in the app, and shared in the other page; the address there. */
+  openBoth(title: string): Promise<{ id: string; url: string }>
+  /** Looks at a shared page as the server prints it, for a reader without scripts. */
+  withoutScripts(url: string, messages: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function setStage(): Promise<Stage> {
+  const emulator = await startEmulator()
+  const server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
+  const { cookie } = await enter(server)
+  const wire = await connect(server, cookie)
+  const wires = [wire, ...(await Promise.all(Array.from({ length: SOCKETS - 1 }, () => connect(server, cookie))))]
+  const watch = await watchAttacks(server)
+  await signIn(watch.context, server, cookie)
+  const app = await watch.open()
+  const reader = await watch.open()
+  return {
+    emulator,
+    server,
+    wires,
+    wire,
+    watch,
+    app,
+    reader,
+    async openBoth(title) {
+      const id = await createRoom(wire, title)
+      await wire.join(id)
+      const token = newToken()
+      await wire.rpc.link.share({ id: newId(), token, conversationId: id, label: '', lastsMs: null })
+      const url = `${server.url}/s/${token}`
+      await openRoom(app, server, id)
+      await reader.goto(url)
+      await online(reader)
+      return { id, url }
+    },
+    async withoutScripts(url, messages) {
+      const page = await watch.open()
+      const devtools = await watch.context.newCDPSession(page)
+      await devtools.send('Emulation.setScriptExecutionDisabled', { value: true })
+      await page.goto(url)
+      expect(await articles(page).count()).toBe(messages)
+      await watch.audit(page)
+      await page.close()
+    },
+    async stop() {
+      await watch.close()
+      await server.stop()
+      await emulator.stop()
+    },
+  }
+}
+
+/** The seed of this run's attacks, and the attacks it gives. */
+export function seed(): number {
+  const given = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+  console.log(`SEED=${given} gives the same attacks again`)
+  return given
+}

@@ -1,0 +1,53 @@
+/**
+ * What does not belong on a page of ours, each in a sentence: of these elements, or of the whole document. Runs in the page, so it is whole in itself.
+ * Inside of a message's text nothing is allowed but what Markdown is made of; elsewhere, nothing that runs, loads, frames or leads away.
+ */
+export function findStrangers(elements: Iterable<Element> | null): string[] {
+  const MARKDOWN: Record<string, readonly string[]> = {
+    a: ['href', 'target', 'rel'],
+    button: ['type', 'class', 'data-copy'],
+    code: ['data-language', 'data-coloured', 'class'],
+    div: ['class', 'tabindex'],
+    ol: ['start'],
+    p: ['class'],
+    pre: ['class', 'tabindex'],
+    span: ['class'],
+    td: ['align'],
+    th: ['align'],
+  }
+  const BARE = /^(blockquote|br|del|em|h[2-6]|hr|li|strong|table|tbody|thead|tr|ul)$/
+  const CLASS = /^(as-written|block|code|code-bar|fence|quiet|table|hljs-[\w-]+|language-[\w-]+|[a-z]+_+)$/
+  const NEVER =
+    /^(animate|animatemotion|animatetransform|applet|area|audio|base|bgsound|body|embed|fencedframe|feimage|foreignobject|frame|frameset|html|iframe|image|isindex|keygen|layer|map|marquee|math|object|picture|plaintext|portal|set|source|style|template|track|use|video|xmp)$/
+  const URLS = /^(action|background|cite|data|formaction|href|longdesc|manifest|ping|poster|profile|src|srcset|xlink:href)$/
+  const OUT = /^(https?|mailto):$/
+  const found: string[] = []
+
+  for (const element of elements ?? document.querySelectorAll('*')) {
+    const name = element.localName.toLowerCase()
+    const complain = (what: string) => found.push(`${what} in ${element.outerHTML.slice(0, 200)}`)
+    const inHead = element.parentElement === document.head
+    const ours = (value: string) => URL.canParse(value, location.href) && new URL(value, location.href).origin === location.origin
+
+    if (NEVER.test(name) && element !== document.documentElement && element !== document.body) complain(name)
+    if (/^(link|meta|script|title)$/.test(name) && !inHead && !(name === 'title' && element.closest('svg')))
+      complain(`${name} outside of the head`)
+    if (name === 'script' && (element.textContent !== '' || element.getAttribute('type') !== 'module')) complain('script')
+    if (name === 'link' && !/^(stylesheet|modulepreload|icon|manifest)$/.test(element.getAttribute('rel') ?? '')) complain('link')
+    if (name === 'meta' && element.hasAttribute('http-equiv')) complain('meta')
+    for (const { name: attribute, value } of element.attributes) {
+      const lower = attribute.toLowerCase()
+      if (lower.startsWith('on') || lower === 'srcdoc' || lower === 'is' || lower === 'ping') complain(attribute)
+      if (lower === 'style' && element.closest('[role="log"]')) complain('style')
+      if (URLS.test(lower) && !(name === 'a' && OUT.test(new URL(value, location.href).protocol)) && !ours(value)) complain(attribute)
+    }
+    if (!element.parentElement?.closest('[data-part="text"]')) continue
+    const allowed = MARKDOWN[name] ?? (BARE.test(name) ? [] : null)
+    if (allowed === null) complain(`${name} in a text`)
+    for (const { name: attribute } of element.attributes) if (allowed?.includes(attribute) === false) complain(`${attribute} in a text`)
+    for (const part of element.classList) if (!CLASS.test(part)) complain(`class ${part} in a text`)
+    if (name === 'a' && element.getAttribute('rel') !== 'noopener noreferrer nofollow') complain('rel')
+    if (name === 'a' && ours(element.getAttribute('href') ?? '')) complain('an address of ours in a text')
+  }
+  return found
+}
