@@ -187,6 +187,7 @@ test('every answer carries the security headers', async () => {
     expect(policy).not.toContain('unsafe')
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('referrer-policy')).toBe('no-referrer')
+    expect(headers.get('x-dns-prefetch-control')).toBe('off')
   }
 })
 
