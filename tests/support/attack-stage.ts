@@ -77,7 +77,7 @@ export async function setStage(): Promise<Stage> {
   }
 }
 
-/** The seed of this run's attacks, and the attacks it gives. */
+/** The seed of this run's attacks: the one that was given, or another one every time. */
 export function seed(): number {
   const given = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
   console.log(`SEED=${given} gives the same attacks again`)
