@@ -67,7 +67,13 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true })
 }, 30_000)
 
-const leaks = () => witness.leaks(canaries)
+let looked = 0
+/** What has leaked since it was last asked. */
+function leaks(): string[] {
+  const found = witness.leaks(canaries, looked)
+  looked = witness.size
+  return found
+}
 /** The hash of a secret opens nothing, but it is nobody's business either; it belongs into the database only. */
 const hashes = () =>
   canaries.map(({ name, secret }) => ({ name: `hash of ${name}`, secret: new Bun.CryptoHasher('sha256').update(secret).digest('hex') }))
@@ -267,7 +273,9 @@ test('what the provider says of the key reaches nobody, however it says it', asy
     },
   }
   for (const [name, script] of Object.entries(told)) {
-    emulator.script.push(script)
+    // Twice more for what is asked again by itself, should its stop come late.
+    emulator.script.push(script, script, script)
+    const asked = emulator.requests.length
     const replyId = newId()
     await ada.rpc.message.send({ id: newId(), conversationId: room, text: name, kind: 'prompt', replyId })
     const seen = await ada.hear(
@@ -277,10 +285,10 @@ test('what the provider says of the key reaches nobody, however it says it', asy
     if (seen[0] === 'message' && seen[1].kind === 'reply' && isOpen(seen[1].state)) await ada.rpc.reply.stop({ id: replyId })
     const { row } = await ada.hearEnd(replyId)
     expect([name, row.state]).not.toEqual([name, 'complete'])
+    expect(emulator.requests.length).toBeGreaterThan(asked)
+    emulator.script.splice(0)
   }
-  expect(emulator.script).toEqual([])
   // The key goes to the provider by one way, which no log on the way keeps.
-  expect(emulator.requests.length).toBe(Object.keys(told).length)
   for (const { key, headers, ...request } of emulator.requests) {
     expect(key).toBe(KEY)
     const { 'x-goog-api-key': way, ...others } = headers
@@ -414,7 +422,6 @@ test('no file of the client has one, or a map of its sources', async () => {
 }, 60_000)
 
 test('no row has one in clear, and nothing but a row has even its hash', async () => {
-  expect(witness.leaks(hashes())).toEqual([])
   const tables: { name: string }[] = await sql`
     select format('%I.%I', table_schema, table_name) as name from information_schema.tables
     where table_schema not in ('pg_catalog', 'information_schema') and table_type = 'BASE TABLE'`
@@ -422,11 +429,12 @@ test('no row has one in clear, and nothing but a row has even its hash', async (
     const rows: { row: string }[] = await sql.unsafe(`select t::text as row from ${name} t`)
     for (const { row } of rows) witness.see(`row of ${name}`, row)
   }
-  expect(leaks()).toEqual([])
+  // All of it once more, for what was seen before a secret was known.
+  expect(witness.leaks(canaries)).toEqual([])
   expect(new Set(witness.leaks(hashes()).map((leak) => leak.split(':')[0]))).toEqual(
     new Set(['row of public.link', 'row of public.session']),
   )
-})
+}, 60_000)
 
 test('all of this was looked at where words of people are seen', () => {
   const found = witness.leaks([IN_SIGHT])
@@ -458,7 +466,7 @@ test('all of this was looked at where words of people are seen', () => {
     'second claim',
   ])
   for (const { secret: value } of canaries) expect(value.length).toBeGreaterThan(30)
-})
+}, 60_000)
 
 /** Bytes that no client of HTTP would send; what is answered until the server closes. */
 async function byHand(request: string): Promise<string> {

@@ -22,10 +22,14 @@ export class Witness {
     return this.#seen.filter((seen) => seen.where.startsWith(where)).length
   }
 
-  /** `where: name (form)` for every secret at every place where it does not belong. */
-  leaks(canaries: readonly Canary[]): string[] {
+  get size(): number {
+    return this.#seen.length
+  }
+
+  /** `where: name (form)` for every secret at every place where it does not belong, but for the first `from` of what was seen. */
+  leaks(canaries: readonly Canary[], from = 0): string[] {
     const search = searchFor(canaries)
-    return this.#seen.flatMap(({ where, text, may }) =>
+    return this.#seen.slice(from).flatMap(({ where, text, may }) =>
       search(text)
         .filter(({ name }) => !may.includes(name))
         .map(({ name, form }) => `${where}: ${name} (${form})`),
