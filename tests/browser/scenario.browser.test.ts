@@ -4,7 +4,7 @@ import { DESKTOP, launch, phone, type Watch, watch } from '../support/browser.ts
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
 import { picture } from '../support/pictures.ts'
-import { articles, composer, log, prompts, readsAs, reply, say } from '../support/room-page.ts'
+import { articles, composer, log, prompts, readsAs, reply, say, typeUntil } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 /*
@@ -132,11 +132,16 @@ test('an evening of two people, a reader and a guest on a phone, from the first 
   await sana.getByRole('button', { name: /here: you, Mara, Vera and Jon/ }).waitFor()
 
   // Both type.
-  await composer(mara).pressSequentially('And which of them')
-  await sana.getByText('Mara is typing…').waitFor()
-  await composer(sana).pressSequentially('How often do')
-  await mara.getByText('Sana is typing…').waitFor()
-  await jon.getByText(/(Mara and Sana|Sana and Mara) are typing…/).waitFor()
+  await composer(mara).fill('And which of them')
+  await composer(sana).fill('How often do')
+  await typeUntil([mara, sana], async () => {
+    const seen = [
+      sana.getByText('Mara is typing…'),
+      mara.getByText('Sana is typing…'),
+      jon.getByText(/(Mara and Sana|Sana and Mara) are typing…/),
+    ]
+    return (await Promise.all(seen.map((words) => words.isVisible()))).every(Boolean)
+  })
   await picture(jon, '09-both-type-phone')
   await picture(mara, '10-both-type-dark')
 

@@ -5,7 +5,7 @@ import { connect, type TestClient } from './client.ts'
 import { startEmulator } from './emulator.ts'
 import { comeIn, enter, type Entered, inviteTo } from './people.ts'
 import { stillness } from './pictures.ts'
-import { composer, createRoom, openRoom, reply, say } from './room-page.ts'
+import { composer, createRoom, openRoom, reply, say, typeUntil } from './room-page.ts'
 import { startServer } from './server.ts'
 
 /*
@@ -81,16 +81,19 @@ try {
   await cold.write(COLD)
   for (const page of [hers, maras, jons]) await reply(page, 'streaming').getByText('grown by half').waitFor()
   await reply(hers, 'streaming').getByText('3 watching').waitFor()
-  await composer(jons).pressSequentially('Shall I bring')
-  await hers.getByText('Jon is typing…').waitFor()
+  await composer(jons).fill('Shall I bring')
+  await typeUntil([jons], () => hers.getByText('Jon is typing…').isVisible())
   await take(hers, 'room')
 
   await say(jons, 'Can half of it be rye?')
   await reply(maras, 'queued').getByText('next in line').waitFor()
   await say(jons, '/note I bring the butter')
   await maras.locator('article[data-role="note"]').waitFor()
-  await composer(hers).pressSequentially('And')
-  await maras.getByText('Sana is typing…').waitFor()
+  await composer(hers).fill('And')
+  await typeUntil(
+    [hers],
+    async () => (await maras.getByText('Sana is typing…').isVisible()) && jons.getByText('Sana is typing…').isVisible(),
+  )
   await take(maras, 'room-dark')
   await take(jons, 'room-phone')
 

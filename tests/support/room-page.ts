@@ -42,6 +42,14 @@ export async function say(page: Page, text: string): Promise<void> {
   await composer(page).press('Enter')
 }
 
+/** Goes on writing until it is seen: that somebody writes is over a few seconds after they have paused. */
+export async function typeUntil(writers: readonly Page[], seen: () => Promise<boolean>): Promise<void> {
+  await eventually(async () => {
+    for (const writer of writers) for (const key of ['Space', 'Backspace']) await composer(writer).press(key)
+    return seen()
+  }, 30_000)
+}
+
 /** What a reader sees of a message's text, with every run of white space as one blank: blocks of Markdown are apart on the screen only. */
 export async function textOf(message: Locator): Promise<string> {
   return words((await message.locator('[data-part="text"]').textContent({ timeout: 5_000 })) ?? '')

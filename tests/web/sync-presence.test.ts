@@ -155,6 +155,11 @@ describe('people', () => {
     await eventually(() => mine.store.typing.shown.current.get(id)?.join() === mara.id)
     server.publish(id, room.send(mara, 'there', 'note'))
     await eventually(() => mine.store.typing.shown.current.size === 0)
+    // What somebody begins after their own message is news.
+    server.publish(id, room.send(server.person, 'here', 'note'))
+    await eventually(async () => (await mine.store.db.messages.count()) === 2)
+    for (let key = 0; key < 5; key++) tellTyping(id)
+    await eventually(() => told(server, 'presence.typing').length === 2)
   })
 
   test('who type no more are forgotten after a while', () => {

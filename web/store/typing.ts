@@ -10,6 +10,8 @@ export class Typing {
   readonly shown = new Value<Writers>(new Map())
   readonly #clock: Clock
   readonly #ends = new Map<string, () => void>()
+  /** By room and person, how many messages of theirs have come. */
+  readonly #said = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -29,6 +31,7 @@ export class Typing {
   /** What they were writing is there. */
   ended(conversationId: string, personId: string): void {
     const key = `${conversationId} ${personId}`
+    this.#said.set(key, this.said(conversationId, personId) + 1)
     this.#ends.get(key)?.()
     if (!this.#ends.delete(key)) return
     const writers = this.shown.current.get(conversationId) ?? []
@@ -36,6 +39,11 @@ export class Typing {
       conversationId,
       writers.filter((id) => id !== personId),
     )
+  }
+
+  /** Grows with every message of somebody's: what they write after it is another one. */
+  said(conversationId: string, personId: string): number {
+    return this.#said.get(`${conversationId} ${personId}`) ?? 0
   }
 
   stop(): void {

@@ -20,8 +20,8 @@ export class Presence {
   #online = false
   /** The room that the server was told of on this connection. */
   #looking: string | null = null
-  /** By room, when it was last told that this person writes. */
-  readonly #typedAt = new Map<string, number>()
+  /** By room, when it was last told that this person writes, and after how many of their messages. */
+  readonly #typed = new Map<string, { at: number; said: number }>()
   #cancelRead: (() => void) | null = null
 
   constructor(parts: Parts, rooms: Rooms, { route, sight = UNSEEN }: { route: Route; sight?: Sight }) {
@@ -41,7 +41,7 @@ export class Presence {
   offline(): void {
     this.#online = false
     this.#looking = null
-    this.#typedAt.clear()
+    this.#typed.clear()
     this.#cancelRead?.()
     this.#cancelRead = null
   }
@@ -69,11 +69,14 @@ export class Presence {
   }
 
   typing(conversationId: string): void {
-    const { clock, rpc } = this.#parts
+    const { clock, rpc, store } = this.#parts
     const now = clock.now()
     if (!this.#online || this.#rooms.state(conversationId) !== 'joined') return
-    if (now - (this.#typedAt.get(conversationId) ?? Number.NEGATIVE_INFINITY) < TYPING.everyMs) return
-    this.#typedAt.set(conversationId, now)
+    const said = store.typing.said(conversationId, store.personId)
+    const last = this.#typed.get(conversationId)
+    // Their message has ended what was told before it.
+    if (last?.said === said && now - last.at < TYPING.everyMs) return
+    this.#typed.set(conversationId, { at: now, said })
     rpc.call((client, options) => client.presence.typing({ conversationId }, options)).catch(() => undefined)
   }
 
