@@ -10,3 +10,8 @@ export function putHtml(element: Element, html: string): void {
   policy ??= trusted('confab-markdown', { createHTML: (safe: string) => safe })
   element.innerHTML = policy.createHTML(html)
 }
+
+/** The elements inside of another as HTML. */
+export function htmlOf(element: Element): string {
+  return element.innerHTML
+}

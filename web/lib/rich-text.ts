@@ -1,4 +1,4 @@
-import { putHtml } from './html.ts'
+import { htmlOf, putHtml } from './html.ts'
 import { markdownToHtml } from './markdown.ts'
 
 /**
@@ -6,7 +6,7 @@ import { markdownToHtml } from './markdown.ts'
  * not.
  */
 export async function copyRich(text: string, isMarkdown: boolean): Promise<boolean> {
-  const html = (isMarkdown ? plainElements(text) : lines(text)).innerHTML
+  const html = htmlOf(isMarkdown ? plainElements(text) : lines(text))
   try {
     const forms = { 'text/html': html, 'text/plain': text }
     const blobs = Object.entries(forms).map(([type, form]) => [type, new Blob([form], { type })] as const)
