@@ -226,6 +226,12 @@ describe('formulas', () => {
   })
 })
 
+test('no text takes minutes because of what looks like formulas or notes', () => {
+  const pieces = ['x\n$$a$$\n', '\n$$a', '\n\\[a', '$a ', '\\(', '[^1]', '[^1]: a\n', '$$\n']
+  // Cubes of the length were minutes here.
+  for (const piece of pieces) expect(markdownToHtml(piece.repeat(8_000 / piece.length))).toContain('<')
+}, 20_000)
+
 describe('footnotes', () => {
   const NOTES = 'One[^b], two[^a], none[^c].\n\n[^a]: The *first*\nin two lines\n[^b]: The second\n'
 

@@ -11,7 +11,7 @@ export function putHtml(element: Element, html: string): void {
   element.innerHTML = policy.createHTML(html)
 }
 
-/** The other way: what an element holds, as HTML for other programs. */
+/** The elements inside of another as HTML. */
 export function htmlOf(element: Element): string {
   return element.innerHTML
 }

@@ -6,26 +6,46 @@ import { escapeAll } from './escape.ts'
  * makes them formulas, and without one they can still be read.
  */
 
+/** Longer than this nobody writes, and nothing is looked for any further: hostile text must not take the square of the time. */
+const LONGEST = 4_000
+const MOST_IN_PARAGRAPH = 50
 const BLANK_LINE = /\n[ \t]*\n/
-const APART = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?=\n|$)/
-const BEGUN = /^ {0,3}(?:\$\$(?![\s\S]*\$\$)|\\\[(?![\s\S]*\\\]))/
-const BEGINNING = /\n {0,3}(?:\$\$|\\\[)/
+const OPENED = /^ {0,3}(\$\$|\\\[)/
+const BEGINNING = /\n {0,3}(?:\$\$|\\\[)/g
+const LINE_END = /^[ \t]*(?=\n|$)/
 const ROUND = /^\\\(([^\n]{1,800}?)\\\)/
 const DOUBLE = /^\$\$(?!\$)([^$]{1,800}?)\$\$(?!\$)/
 // A blank or a digit at the wrong side of a dollar makes it money.
 const DOLLARS = /^\$(?![\s$])((?:\\[\s\S]|[^\\$`]){1,800}?)(?<!\s)\$(?![\d$])/
 
-// A formula has no blank line in it. One that the text ends in is shown as it is written.
+// A formula has no blank line in it, and nothing behind it in its line. One that the text ends in is shown as it is written.
 function apart(source: string): Tokens.Generic | undefined {
-  if (!/^ {0,3}(?:\$\$|\\\[)/.test(source)) return undefined
-  const blank = BLANK_LINE.exec(source)
-  const paragraph = blank ? source.slice(0, blank.index) : source
-  const found = APART.exec(paragraph)
-  if (found) {
-    const raw = found[0]
-    return { type: 'formula', raw: source[raw.length] === '\n' ? `${raw}\n` : raw, text: (found[1] ?? found[2] ?? '').trim(), apart: true }
-  }
-  return blank === null && BEGUN.test(paragraph) ? { type: 'formula', raw: source, text: source, begun: true } : undefined
+  const [opening, mark] = OPENED.exec(source) ?? []
+  if (opening === undefined) return undefined
+  const near = source.slice(0, LONGEST)
+  const paragraph = near.slice(0, BLANK_LINE.exec(near)?.index ?? LONGEST)
+  const close = paragraph.indexOf(mark === '$$' ? '$$' : '\\]', opening.length)
+  if (close === -1) return paragraph.length === source.length ? { type: 'formula', raw: source, text: source, begun: true } : undefined
+  const end = LINE_END.exec(paragraph.slice(close + 2))
+  const text = paragraph.slice(opening.length, close).trim()
+  if (!end || text === '') return undefined
+  const raw = paragraph.slice(0, close + 2) + end[0]
+  return { type: 'formula', raw: source[raw.length] === '\n' ? `${raw}\n` : raw, text }
+}
+
+/**
+ * Where the next formula apart begins within the paragraph that a text begins with. Every part of a divided paragraph is looked at anew by rules that
+ * look through all of it: one that is very long or has very many formulas stays whole, and they are formulas in its lines.
+ */
+function nextApart(source: string): number | undefined {
+  const near = source.slice(0, LONGEST)
+  const end = BLANK_LINE.exec(near)?.index
+  if (end === undefined && source.length > LONGEST) return undefined
+  const paragraph = near.slice(0, end)
+  const beginnings = [...paragraph.matchAll(BEGINNING)]
+  if (beginnings.length > MOST_IN_PARAGRAPH) return undefined
+  for (const { index } of beginnings) if (apart(source.slice(index + 1))) return index + 1
+  return undefined
 }
 
 function inLine(source: string): Tokens.Generic | undefined {
@@ -41,12 +61,7 @@ export const FORMULAS: TokenizerAndRendererExtension[] = [
   {
     name: 'formula',
     level: 'block',
-    // Within the next paragraph only: what looks through the whole rest for every block takes the square of the time.
-    start: (source) => {
-      const end = BLANK_LINE.exec(source)
-      const at = (end ? source.slice(0, end.index) : source).search(BEGINNING)
-      return at === -1 ? undefined : at + 1
-    },
+    start: nextApart,
     tokenizer: apart,
     renderer: ({ text, begun }) =>
       begun

@@ -67,13 +67,17 @@ export class GrowingMarkdown {
   #settled: string[] = []
   #open = ''
   #footnotes: Footnotes = new Map()
+  #deep = false
   /** Of the last settled heading. */
   #level = TOP_LEVEL
 
   /** Takes the whole text so far and returns the newly settled blocks. */
   update(source: string): Blocks {
-    const deep = isTooDeep(source)
-    const reset = deep || !source.startsWith(this.#source.slice(0, this.#settledLength))
+    const continues = source.startsWith(this.#source.slice(0, this.#settledLength))
+    // What is settled has been looked at, and what was too deep once stays it.
+    const deep = (continues && this.#deep) || isTooDeep(continues ? source.slice(this.#settledLength) : source)
+    const reset = deep || !continues
+    this.#deep = deep
     if (reset) {
       this.#settledLength = 0
       this.#settled = []
