@@ -8,6 +8,7 @@ const LANE = 'web/sync/lane.ts'
 const PULSE = 'web/sync/pulse.ts'
 const LIVE_TEXTS = 'web/store/live-texts.ts'
 const ROWS = 'web/store/rows.ts'
+const REFUSALS = 'web/store/refusals.ts'
 const MERGE = 'web/store/merge.ts'
 const FRAMES = 'web/sync/frames.ts'
 const CHANGES = 'server/rooms/changes.ts'
@@ -189,12 +190,18 @@ export const MUTANTS: readonly Mutant[] = [
     'if (conversationIds.length === 0) return\n',
     'if (conversationIds.length >= 0) return\n',
   ),
-  mutant(
-    'leaves what was refused on the screen',
-    'web/store/refusals.ts',
-    'await refuse(db, entry, change.failure)\n      return [entry.conversationId]',
-    'await refuse(db, entry, change.failure)\n      return []',
-  ),
+  {
+    name: 'leaves what was refused on the screen',
+    patches: [
+      {
+        file: REFUSALS,
+        from: 'await refuse(db, entry, change.failure)\n      return [entry.conversationId]',
+        to: 'await refuse(db, entry, change.failure)\n      return []',
+      },
+      // What is of the room waits until the removal is answered, and the answers to it would uncover the room as well.
+      { file: REFUSALS, from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => undefined)' },
+    ],
+  },
   mutant('brings a removed room back', ROWS, "if (row?.origin === 'server') {", "if (row?.origin === 'local') {"),
   mutant('takes an old list of rooms for the truth', ROWS, "if ((fact?.key === 'list' ? fact.value : null) !== since) return", ''),
   mutant(
