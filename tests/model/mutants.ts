@@ -8,6 +8,7 @@ const LANE = 'web/sync/lane.ts'
 const PULSE = 'web/sync/pulse.ts'
 const LIVE_TEXTS = 'web/store/live-texts.ts'
 const ROWS = 'web/store/rows.ts'
+const REFUSALS = 'web/store/refusals.ts'
 const MERGE = 'web/store/merge.ts'
 const FRAMES = 'web/sync/frames.ts'
 const CHANGES = 'server/rooms/changes.ts'
@@ -193,11 +194,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'leaves what was refused on the screen',
     patches: [
       {
-        file: 'web/store/refusals.ts',
+        file: REFUSALS,
         from: 'await refuse(db, entry, change.failure)\n      return [entry.conversationId]',
         to: 'await refuse(db, entry, change.failure)\n      return []',
       },
-      { file: 'web/store/refusals.ts', from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => {})' },
+      // What is of the room waits until the removal is answered, and the answers to it would uncover the room as well.
+      { file: REFUSALS, from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => undefined)' },
     ],
   },
   mutant('brings a removed room back', ROWS, "if (row?.origin === 'server') {", "if (row?.origin === 'local') {"),
