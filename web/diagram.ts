@@ -32,7 +32,7 @@ async function draw({ source, colours }: DrawDiagram): Promise<void> {
       fontFamily: 'system-ui, sans-serif',
       themeVariables: themeOf(colours),
     })
-    const { svg } = await mermaid.render(PLACE, source)
+    const { svg } = await mermaid.render(PLACE, withoutMarkup(source))
     document.body.style.backgroundColor = colours.ground
     putHtml(document.body, svg)
     keepReadable(document.querySelector('svg'))
@@ -41,6 +41,16 @@ async function draw({ source, colours }: DrawDiagram): Promise<void> {
   } catch {
     tell({ kind: 'failed' })
   }
+}
+
+/**
+ * What would become elements in a label is shown as it was written. The library takes out what is harmful, but makes elements of it before: a picture
+ * among them would be asked for, and refused with a report. Line breaks and `<<stereotypes>>` are the diagram's own.
+ */
+function withoutMarkup(source: string): string {
+  return source
+    .replace(/<br\s*\/?>|<<[a-z][\w -]*>>|<(?=[a-z/!?])/gi, (found) => (found === '<' ? '#lt;' : found))
+    .replace(/url(?=\s*\()/gi, 'none')
 }
 
 /** On a narrow screen a wide drawing scrolls before its words become too small. */

@@ -122,7 +122,7 @@ test('every kind of element and attribute that does not belong in a text is noti
   const link = 'target="_blank" rel="noopener noreferrer nofollow"'
   for (const fine of [
     `<p>a <strong>b</strong> <a href="https://a.test/" ${link}>c</a> <a href="mailto:a@b.c" ${link}>d</a></p>`,
-    '<div class="code"><div class="code-bar"><span>js</span><button type="button" class="quiet" data-copy>Copy</button></div>' +
+    '<div class="code"><div class="code-bar"><span>js</span><button type="button" class="quiet" data-code="copy">Copy</button></div>' +
       '<pre tabindex="0"><code data-language="js" data-coloured><span class="hljs-title function_">a</span></code></pre></div>',
     '<div class="table" tabindex="0"><table><thead><tr><th align="left">a</th></tr></thead><tbody><tr><td>b</td></tr></tbody></table></div>',
   ]) {

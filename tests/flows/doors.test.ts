@@ -64,6 +64,7 @@ const ROWS: readonly Row[] = [
   { route: 'GET /rpc', what: 'the socket', call: () => ({ path: '/rpc?wire=1', upgrade: true }), signedIn: 101, strangers: 401 },
   { route: 'GET /rpc', what: 'no socket', call: () => ({ path: '/rpc?wire=1' }), signedIn: 426, strangers: 401 },
   { route: 'GET /enter', what: 'the entrance', call: () => ({ path: '/enter' }), signedIn: 200 },
+  { route: 'GET /diagram', what: 'the frame of a diagram', call: () => ({ path: '/diagram' }), signedIn: 200 },
   { route: 'GET /shell', what: 'the page without a server', call: () => ({ path: '/shell' }), signedIn: 200 },
   { route: 'GET /', what: 'the app', call: () => ({ path: '/' }), signedIn: 200, strangers: '303 /enter' },
   { route: 'GET /c/:id', what: 'a room', call: ({ room }) => ({ path: `/c/${room}` }), signedIn: 200, strangers: '303 /enter' },

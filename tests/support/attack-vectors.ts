@@ -173,6 +173,13 @@ export const MARKDOWN: readonly string[] = [
   '<pre>\n\n<b onmouseover={run}>x',
   '[^1]\n\n[^1]: <img src=x onerror={run}>',
   '$$<img src=x onerror={run}>$$ \\(<svg onload={run}>\\)',
+  '$\\href{javascript:{run}}{x}$ $\\url{javascript:{run}}$',
+  '$$\\includegraphics[width=1em]{{url}}$$',
+  '$\\htmlStyle{background:url({url})}{x} \\htmlClass{composer}{y} \\htmlId{rooms}{z} \\htmlData{island=messages}{w}$',
+  '$\\fcolorbox{red}{blue}{\\text{<img src=x onerror={run}>}} \\pmb{x} \\tag{"onclick={run}}$',
+  '$$\n\\text{<svg onload={run}>} \\color{red;background:url({url})} x\n$$',
+  '```mermaid\ngraph TD\nA["<img src=x onerror={run}>"] --> B\nclick A href "javascript:{run}"\n```',
+  '```mermaid\n%%{init: {"securityLevel": "loose", "flowchart": {"htmlLabels": true}, "themeCSS": "*{background:url({url})}"} }%%\ngraph TD\nA["<iframe src={url}></iframe>"] --> B\nclick A call xss({n})\n```',
   ':::<img src=x onerror={run}>:::',
   '{{constructor.constructor("{run}")()}} ${{run}} <%= {run} %>',
 ]

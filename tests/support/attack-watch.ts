@@ -31,7 +31,7 @@ export type AttackWatch = {
 
 /** Everything that a page of ours asks for. */
 const ADDRESSES =
-  /^\/($|enter$|c\/[\da-f-]{36}$|s\/[\w-]{43}(\/live|\?to=[\da-f-]{36})?$|assets\/|rpc\?|shell$|favicon\.svg$|auth\/look$|worker\.js$|manifest\.webmanifest$)/
+  /^\/($|enter$|c\/[\da-f-]{36}$|s\/[\w-]{43}(\/live|\?to=[\da-f-]{36})?$|assets\/|rpc\?|shell$|favicon\.svg$|auth\/look$|diagram$|worker\.js$|manifest\.webmanifest$)/
 const SHOWN_MS = 30_000
 
 /** A browser in which nothing leaves the machine, and whatever an attack could do is noticed. */
@@ -76,6 +76,8 @@ export async function watchAttacks(server: Pick<TestServer, 'url'>, options: Bro
       if (url.host !== host || !ADDRESSES.test(url.pathname + url.search)) hit('socket', socket.url())
     })
     page.on('framenavigated', (frame) => {
+      const diagram = frame.parentFrame() === page.mainFrame() && frame.url() === `${origin}/diagram`
+      if (diagram) return
       if (frame.parentFrame() || !(frame.url() === 'about:blank' || frame.url().startsWith(origin))) hit('navigation', frame.url())
     })
   })
@@ -138,6 +140,8 @@ type Told = { noticed(by: Detector, what: string): void; shown(replyId: string, 
 function guard(strangers: typeof findStrangers): void {
   const told = globalThis as unknown as Told
   let changed = false
+  // A diagram's frame is no page of ours: what it has is its own, what it does is heard of all the same.
+  const framed = globalThis.top !== globalThis.self
   document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sample }) =>
     told.noticed('policy', `${violatedDirective} ${blockedURI} ${sample}`),
   )
@@ -152,6 +156,7 @@ function guard(strangers: typeof findStrangers): void {
         for (const inside of node.querySelectorAll('*')) seen.add(inside)
       }
     }
+    if (framed) return
     for (const what of strangers(seen)) told.noticed('element', what)
   }).observe(document, { subtree: true, childList: true, attributes: true })
 

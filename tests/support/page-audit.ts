@@ -5,20 +5,27 @@
 export function findStrangers(elements: Iterable<Element> | null): string[] {
   const MARKDOWN: Record<string, readonly string[]> = {
     a: ['href', 'target', 'rel'],
-    button: ['type', 'class', 'data-copy'],
+    button: ['type', 'class', 'data-code', 'data-footnote', 'data-footnote-mark', 'aria-pressed', 'aria-expanded', 'aria-label'],
     code: ['data-language', 'data-coloured', 'class'],
-    div: ['class', 'tabindex'],
+    div: ['class', 'tabindex', 'data-math', 'data-drawn', 'data-failed', 'data-diagram', 'data-folded'],
+    iframe: ['class', 'title', 'sandbox', 'src', 'style'],
+    li: ['value', 'tabindex'],
     ol: ['start'],
     p: ['class'],
     pre: ['class', 'tabindex'],
-    span: ['class'],
+    section: ['class', 'aria-label'],
+    span: ['class', 'data-math', 'data-drawn', 'data-failed'],
     td: ['align'],
     th: ['align'],
   }
-  const BARE = /^(blockquote|br|del|em|h[2-6]|hr|li|strong|table|tbody|thead|tr|ul)$/
-  const CLASS = /^(as-written|block|code|code-bar|fence|quiet|table|hljs-[\w-]+|language-[\w-]+|[a-z]+_+)$/
+  const BARE = /^(blockquote|br|del|em|h[2-6]|hr|strong|sup|table|tbody|thead|tr|ul)$/
+  const CLASS =
+    /^(as-written|block|code|code-bar|code-more|diagram|done|fence|footnotes?|math|quiet|table|task|hljs-[\w-]+|language-[\w-]+|[a-z]+_+)$/
   const NEVER =
     /^(animate|animatemotion|animatetransform|applet|area|audio|base|bgsound|body|embed|fencedframe|feimage|foreignobject|frame|frameset|html|iframe|image|isindex|keygen|layer|map|marquee|math|object|picture|plaintext|portal|set|source|style|template|track|use|video|xmp)$/
+  // Formulas are made by a library, of nothing but these.
+  const FORMULA =
+    /^(annotation|math|menclose|mfrac|mi|mmultiscripts|mn|mo|mover|mpadded|mphantom|mroot|mrow|ms|mspace|msqrt|mstyle|msub|msubsup|msup|mtable|mtd|mtext|mtr|munder|munderover|none|semantics)$/
   const URLS = /^(action|background|cite|data|formaction|href|longdesc|manifest|ping|poster|profile|src|srcset|xlink:href)$/
   const OUT = /^(https?|mailto):$/
   const found: string[] = []
@@ -29,7 +36,17 @@ export function findStrangers(elements: Iterable<Element> | null): string[] {
     const inHead = element.parentElement === document.head
     const ours = (value: string) => URL.canParse(value, location.href) && new URL(value, location.href).origin === location.origin
 
-    if (NEVER.test(name) && element !== document.documentElement && element !== document.body) complain(name)
+    const inFormula = element.closest('[data-part="text"] .math > math') !== null
+    // It has no origin, and no way to this page or to anywhere else.
+    const diagram = name === 'iframe' && element.matches('.code > iframe.diagram[sandbox="allow-scripts"][src="/diagram"]')
+
+    if (inFormula && FORMULA.test(name)) {
+      for (const { name: attribute, value } of element.attributes)
+        if (/^(on|style$|href|src|is$|xlink)/i.test(attribute) || value.includes('://'))
+          if (attribute !== 'xmlns') complain(`${attribute} in a formula`)
+      continue
+    }
+    if (NEVER.test(name) && !diagram && element !== document.documentElement && element !== document.body) complain(name)
     if (/^(link|meta|script|title)$/.test(name) && !inHead && !(name === 'title' && element.closest('svg')))
       complain(`${name} outside of the head`)
     if (name === 'script' && (element.textContent !== '' || element.getAttribute('type') !== 'module')) complain('script')
@@ -38,7 +55,7 @@ export function findStrangers(elements: Iterable<Element> | null): string[] {
     for (const { name: attribute, value } of element.attributes) {
       const lower = attribute.toLowerCase()
       if (lower.startsWith('on') || lower === 'srcdoc' || lower === 'is' || lower === 'ping') complain(attribute)
-      if (lower === 'style' && element.closest('[role="log"]')) complain('style')
+      if (lower === 'style' && !diagram && element.closest('[role="log"]')) complain('style')
       if (URLS.test(lower) && !(name === 'a' && OUT.test(new URL(value, location.href).protocol)) && !ours(value)) complain(attribute)
     }
     if (!element.parentElement?.closest('[data-part="text"]')) continue

@@ -6,9 +6,11 @@ const KEPT = 500
 
 /*
  * As MathML: it needs neither a style nor a font of its own, which the page would not allow, and screen readers know it. Made as elements, not as
- * HTML. `trust` off: no command may make a link, load a picture or name a class.
+ * HTML. `trust` off: no command may make a link, load a picture or name a class. Two that would set a style are written in others.
  */
 const OPTIONS: KatexOptions = { output: 'mathml', throwOnError: true, trust: false, strict: 'ignore', maxExpand: 500, maxSize: 20 }
+
+const STYLELESS = { '\\fcolorbox': '{\\color{#1}}\\boxed{\\colorbox{#2}{#3}}', '\\pmb': '\\boldsymbol{#1}' }
 
 /** By mode and source, what has been drawn before; null: it cannot be. */
 const drawn = new Map<string, Element | null>()
@@ -37,7 +39,7 @@ function draw(source: string, displayMode: boolean): Element | null {
   const place = document.createElement('span')
   try {
     // New for every formula: a \gdef must not outlive it.
-    katex.render(source, place, { ...OPTIONS, displayMode, macros: {} })
+    katex.render(source, place, { ...OPTIONS, displayMode, macros: { ...STYLELESS } })
     return place.querySelector('math')
   } catch {
     return null
