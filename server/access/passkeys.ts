@@ -63,7 +63,7 @@ export function createPasskeys({ db, log, now }: { db: Db; log: Log; now?: () =>
       if (!key) return { kind: 'passkey' }
       const { transports } = credential
       const values = { ...key, personId: person.id, host: party.host, transports, name: label(name, LIMITS.linkLabelLength) }
-      const made = await addPasskey(db, values)
+      const made = await addPasskey(db, sessionId, values)
       if (!made) return { kind: 'busy' }
       log.info('passkey.added', { person: person.id, host: party.host })
       return { kind: 'added', passkey: toPasskey(made) }

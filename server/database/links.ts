@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNotNull, isNull, notExists, or, sql } from 'drizzle-orm'
 import { LIMITS, type Link, type Role } from '#contract'
-import { lockFor, type Queryable, type Transaction } from './conversations.ts'
+import type { Queryable, Transaction } from './conversations.ts'
 import { lockMembers, removeThoseOf } from './members.ts'
 import type { Db } from './open.ts'
 import { link, member, person } from './schema.ts'
@@ -42,9 +42,9 @@ export type Made = { readonly kind: 'made'; readonly link: Link } | { readonly k
 export async function makeLink(db: Db, by: string, values: NewLink): Promise<Made> {
   return db.transaction(async (tx) => {
     if (values.conversationId !== null) {
-      const locked = await lockFor(tx, values.conversationId, by)
-      if (!locked) return { kind: 'missing' }
-      if (locked.role !== 'owner') return { kind: 'role' }
+      const mine = (await lockMembers(tx, values.conversationId))?.members.get(by)
+      if (!mine) return { kind: 'missing' }
+      if (mine.role !== 'owner') return { kind: 'role' }
     }
     const [known] = await withMaker(tx).where(eq(link.id, values.id))
     if (known) {

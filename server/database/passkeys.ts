@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { LIMITS, type Passkey, type Person } from '#contract'
 import type { Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
-import { passkey, person } from './schema.ts'
+import { passkey, person, session } from './schema.ts'
 
 export type PasskeyRow = typeof passkey.$inferSelect
 export type NewPasskeyRow = Omit<PasskeyRow, 'createdAt' | 'usedAt'>
@@ -22,11 +22,20 @@ export async function findPasskey(db: Db, id: string, host: string): Promise<{ p
   return found ?? null
 }
 
-/** null: this person has as many as there may be. A credential that somebody has already is a unique violation. */
-export async function addPasskey(db: Db, values: NewPasskeyRow): Promise<PasskeyRow | null> {
+/**
+ * By a session, unless that has ended meanwhile: then, and when this person has as many as there may be, null. A credential that somebody has
+ * already is a unique violation.
+ */
+export async function addPasskey(db: Db, sessionId: string, values: NewPasskeyRow): Promise<PasskeyRow | null> {
   return db.transaction(async (tx) => {
     // Two that are added in the same moment are counted one after the other.
-    await tx.select({ id: person.id }).from(person).where(eq(person.id, values.personId)).for('update')
+    const [maker] = await tx.select({ disabledAt: person.disabledAt }).from(person).where(eq(person.id, values.personId)).for('update')
+    const [by] = await tx
+      .select({ id: session.id })
+      .from(session)
+      .where(and(eq(session.id, sessionId), eq(session.personId, values.personId)))
+      .for('share')
+    if (!maker || maker.disabledAt !== null || !by) return null
     if ((await tx.$count(passkey, eq(passkey.personId, values.personId))) >= LIMITS.passkeysAtOnce) return null
     const [made] = await tx.insert(passkey).values(values).returning()
     return made ?? null

@@ -26,6 +26,10 @@ export function replyProcedures({ db, changes, replies }: Parts) {
     return carriedOut
   }
 
+  async function stopOnce(operation: string, id: string, stop: () => Promise<void>): Promise<void> {
+    if (!(await wasStoppedBy(operation, id))) await stop()
+  }
+
   /** What runs may have ended, and been resumed by somebody, while the database was asked: then it is asked again. */
   async function wasStoppedBy(operation: string, id: string): Promise<boolean> {
     for (;;) {
@@ -66,7 +70,7 @@ export function replyProcedures({ db, changes, replies }: Parts) {
         const known = `${person.id} ${operation.id}`
         const before = stops.get(known)
         if (before) await before
-        else if (!(await wasStoppedBy(operation.id, id))) await remember(known, stop())
+        else await remember(known, stopOnce(operation.id, id, stop))
       }
       const reply = await readReply(db, id)
       if (!reply) throw errors.NOT_FOUND({ data: { what: 'reply' } })

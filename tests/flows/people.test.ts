@@ -413,6 +413,30 @@ test('whoever hands a room over hands over its door: no link to it works any lon
   await heras.close()
 })
 
+test('a link that is made while the room is handed over is not made', async () => {
+  const id = await room()
+  const heir = await introduce(postgres.url, ada, 'Hera')
+  await reopen((await inviteTo(tab, id)).token, heir)
+  const waiting = async (count: number) =>
+    eventually(async () => {
+      const [row] =
+        await sql`select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+      return row.count === count
+    })
+  const holder = new SQL(postgres.url, { max: 1 })
+  const { handing, making } = await holder.begin(async (tx) => {
+    await tx`select 1 from conversation where id = ${id} for update`
+    const first = tab.rpc.member.update({ conversationId: id, personId: heir.person.id, role: 'owner' })
+    await waiting(1)
+    const second = refusalOf(inviteTo(tab, id))
+    await waiting(2)
+    return { handing: first, making: second }
+  })
+  await handing
+  expect(await making).toEqual({ code: 'FORBIDDEN', data: { reason: 'role' } })
+  await holder.close()
+})
+
 test('a room made in one tab is there, and its maker’s own, in every other tab of theirs', async () => {
   const other = await connect(server, ada.cookie)
   const id = await room()

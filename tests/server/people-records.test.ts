@@ -12,7 +12,7 @@ import { readRoster, writePresence } from '../../server/database/presence.ts'
 import { finish } from '../../server/database/replies.ts'
 import { member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
-import { forgetExpired } from '../../server/database/sessions.ts'
+import { closeSession, forgetExpired, openSession } from '../../server/database/sessions.ts'
 import { sqlState, UNIQUE_VIOLATION } from '../../server/database/sql-state.ts'
 import { readBudget, writeBudget } from '../../server/database/settings.ts'
 import { reorder, withdraw } from '../../server/database/steering.ts'
@@ -155,8 +155,16 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       const { db } = database
       const values = { host: 'chat.example.org', publicKey: 'AQID', counter: 0, transports: ['internal', 'hybrid'], name: 'Phone' }
       const one = { ...values, id: 'one', personId: eve.id }
-      expect(await addPasskey(db, one)).toMatchObject({ ...one, usedAt: null })
-      expect(sqlState(await addPasskey(db, { ...one, personId: ada.id }).catch((error: unknown) => error))).toBe(UNIQUE_VIOLATION)
+      const by = async (personId: string) => {
+        const id = newId()
+        await openSession(db, { id, tokenHash: newId(), personId, label: '', expiresAt: new Date(Date.now() + 60_000) })
+        return id
+      }
+      const hers = await by(eve.id)
+      expect(await addPasskey(db, hers, one)).toMatchObject({ ...one, usedAt: null })
+      expect(sqlState(await addPasskey(db, await by(ada.id), { ...one, personId: ada.id }).catch((error: unknown) => error))).toBe(
+        UNIQUE_VIOLATION,
+      )
       expect(await findPasskey(db, 'one', values.host)).toMatchObject({ passkey: one, person: eve })
       expect(await findPasskey(db, 'one', 'example.org')).toBeNull()
 
@@ -174,12 +182,16 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       expect((await passkeysOf(db, eve.id))[0]).toMatchObject({ counter: most, usedAt: expect.any(Date) })
 
       await changePerson(db, eve.id, { disabled: true })
+      expect(await addPasskey(db, hers, { ...one, id: 'two' })).toBeNull()
       expect(await findPasskey(db, 'one', values.host)).toBeNull()
       await changePerson(db, eve.id, { disabled: false })
 
       const more = Array.from({ length: LIMITS.passkeysAtOnce }, (_, number) => ({ ...one, id: `more ${number}` }))
-      const added = await Promise.all(more.map((row) => addPasskey(db, row)))
+      const added = await Promise.all(more.map((row) => addPasskey(db, hers, row)))
       expect(added.filter(Boolean)).toHaveLength(LIMITS.passkeysAtOnce - 1)
+      await closeSession(db, hers)
+      await removePasskey(db, 'more 0', eve.id)
+      expect(await addPasskey(db, hers, { ...one, id: 'more 0' })).toBeNull()
       expect(await removePasskey(db, 'one', ada.id)).toBe(false)
       expect([await removePasskey(db, 'one', eve.id), await removePasskey(db, 'one', eve.id)]).toEqual([true, false])
       expect(await count(most)).toBe(false)
