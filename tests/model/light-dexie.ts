@@ -29,6 +29,8 @@ class Data {
   readonly connections = new Set<Dexie>()
   /** 0: it was never opened. */
   version = 0
+  /** Others open it only when that is over: when it fails, the next one has to do it. */
+  upgrading = false
   readonly #waiting: (() => void)[] = []
   #locked = false
 
@@ -130,20 +132,24 @@ export class Dexie {
     if (data.version > this.#version) throw Object.assign(new Error('the database is newer'), { name: 'VersionError' })
     const older = () => [...data.connections].filter((other) => other.#version < this.#version)
     if (data.version > 0) for (const other of older()) for (const listener of [...other.#listeners]) listener({ newVersion: this.#version })
-    while (older().length > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (older().length > 0 || data.upgrading) await new Promise((resolve) => setTimeout(resolve, 1))
     if (!this.#open) throw closed()
     const from = data.version
-    // Whoever opens it meanwhile waits for the turn of this one.
     data.version = this.#version
     data.connections.add(this)
     const upgrades = [...this.#upgrades].filter(([number]) => from > 0 && number > from).sort(([left], [right]) => left - right)
     if (upgrades.length === 0) return
-    await this.#transact(async () => {
-      for (const [, upgrade] of upgrades) await upgrade({ table: (name) => new Table(this, name) })
-    }).catch((error: unknown) => {
+    data.upgrading = true
+    try {
+      await this.#transact(async () => {
+        for (const [, upgrade] of upgrades) await upgrade({ table: (name) => new Table(this, name) })
+      })
+    } catch (error) {
       data.version = from
       throw error
-    })
+    } finally {
+      data.upgrading = false
+    }
   }
 
   async #transact<T>(work: () => T | PromiseLike<T>): Promise<T> {
