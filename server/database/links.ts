@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNotNull, isNull, notExists, or, sql } from 'drizzle-orm'
 import { LIMITS, type Link, type Role } from '#contract'
-import type { Queryable, Transaction } from './conversations.ts'
+import { type Queryable, reach, type Transaction } from './conversations.ts'
 import { lockMembers, removeThoseOf } from './members.ts'
 import type { Db } from './open.ts'
 import { link, member, person } from './schema.ts'
@@ -42,6 +42,8 @@ export type Made = { readonly kind: 'made'; readonly link: Link } | { readonly k
 export async function makeLink(db: Db, by: string, values: NewLink): Promise<Made> {
   return db.transaction(async (tx) => {
     if (values.conversationId !== null) {
+      // Whoever is not in the room waits for nobody in it; the role of those who are is the one after any wait.
+      if (!(await reach(tx, values.conversationId, by))) return { kind: 'missing' }
       const mine = (await lockMembers(tx, values.conversationId))?.members.get(by)
       if (!mine) return { kind: 'missing' }
       if (mine.role !== 'owner') return { kind: 'role' }
