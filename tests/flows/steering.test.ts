@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { SQL } from 'bun'
 import { type Conversation, isOpen, type Message, newId, type ReplyState } from '#contract'
 import { calmly } from '../support/calmly.ts'
@@ -12,7 +12,9 @@ import { startServer, type TestServer } from '../support/server.ts'
 let emulator: Emulator
 let postgres: Postgres
 let server: TestServer
+let owner: Entered
 let bobsCookie: Entered
+let stranger: Entered
 let ada: TestClient
 let bob: TestClient
 /** Somebody who is in none of the rooms. */
@@ -22,12 +24,20 @@ beforeAll(async () => {
   emulator = await startEmulator()
   postgres = await startPostgres()
   server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
-  const owner = await enter(server)
+  owner = await enter(server)
   bobsCookie = await introduce(postgres.url, owner, 'Bob')
+  stranger = await introduce(postgres.url, owner, 'Eve')
+}, 60_000)
+
+// Each with sockets of its own: one may send so much at once.
+beforeEach(async () => {
   ada = await connect(server, owner.cookie)
   bob = await connect(server, bobsCookie.cookie)
-  eve = await connect(server, (await introduce(postgres.url, owner, 'Eve')).cookie)
-}, 60_000)
+  eve = await connect(server, stranger.cookie)
+})
+afterEach(async () => {
+  for (const client of [ada, bob, eve]) await client.close()
+})
 
 afterAll(async () => {
   expect(await server.stop()).toBe(0)
