@@ -8,7 +8,8 @@ const NEAR_PX = 800
  */
 export function nearView(onnear: () => void): Attachment {
   return (mark) => {
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && onnear(), {
+    // On a busy machine several are told at once; the last one is how it is now.
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && onnear(), {
       root: mark.closest('.scroller'),
       rootMargin: `${NEAR_PX}px 0px`,
     })
