@@ -1,20 +1,9 @@
 import { LIMITS } from '#contract'
 import { pageFacts } from './lib/page.ts'
-import { type EnterError, enterSentence, type Opening, welcomeSentence } from './lib/enter-sentences.ts'
+import { type EnterError, enterSentence, type Opening, REFUSALS, welcomeSentence } from './lib/enter-sentences.ts'
 import { hasPasskeys, passkeySentence, usePasskey } from './lib/passkeys.ts'
 import './styles/enter.css'
 
-const ERRORS: readonly EnterError[] = [
-  'link_spent',
-  'name_needed',
-  'room_full',
-  'passkey_refused',
-  'passkey_late',
-  'no_passkeys',
-  'too_many',
-  'foreign_origin',
-  'bad_request',
-]
 /** Without word of what the link opens for so long, the form is shown all the same: entering asks for a name if it needs one. */
 const LOOK_MS = 4_000
 
@@ -47,7 +36,7 @@ async function post(path: string, input: object, signal?: AbortSignal): Promise<
     const headers = { 'content-type': 'application/json' }
     const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(input), signal: signal ?? null })
     const output: Record<string, unknown> = await answer.json()
-    return answer.ok ? output : (ERRORS.find((known) => known === output['error']) ?? 'unreachable')
+    return answer.ok ? output : (REFUSALS.find((known) => known === output['error']) ?? 'unreachable')
   } catch {
     return 'unreachable'
   }

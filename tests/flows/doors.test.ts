@@ -6,9 +6,9 @@ import { createApp } from '../../server/app.ts'
 import { Frame } from '../../server/contract/frames.ts'
 import { ShareFrame } from '../../server/contract/share.ts'
 import { sharePages } from '../../server/pages/shares.ts'
-import { connect, type TestClient } from '../support/client.ts'
+import { connect, dial, readShare, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter, introduce, inviteTo } from '../support/people.ts'
+import { enter, introduce, inviteTo, shareRoom } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -202,8 +202,7 @@ async function makeWorld({ removed = true } = {}): Promise<World> {
   await owner.join(room)
   if (removed) await remove(room)
   await send(room, 'prompt')
-  const share = { id: newId(), token: newToken() }
-  await owner.rpc.link.share({ ...share, conversationId: room, label: '', lastsMs: null })
+  const share = await shareRoom(owner, room)
   const page = await (await fetch(new URL('/enter', server.url))).text()
   return { room, invite: await inviteTo(owner, room), share, file: /\/assets\/[^"]+\.js/.exec(page)?.[0] ?? '/none' }
 }
@@ -247,10 +246,7 @@ async function opens(path: string, headers: Record<string, string>): Promise<{ o
     'sec-websocket-version': '13',
     'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
   }
-  url.protocol = 'ws:'
-  // Bun's WebSocket takes headers; the browser's type of the constructor does not know them.
-  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  const socket = new Socket(url, { headers })
+  const socket = dial(url, headers)
   const opened = await new Promise<boolean>((resolve) => {
     socket.addEventListener('open', () => resolve(true))
     socket.addEventListener('close', () => resolve(false))
@@ -259,7 +255,7 @@ async function opens(path: string, headers: Record<string, string>): Promise<{ o
     socket.close()
     return { outcome: 101, text: '' }
   }
-  const answer = await fetch(new URL(path, server.url), { headers: { ...headers, ...handshake } })
+  const answer = await fetch(url, { headers: { ...headers, ...handshake } })
   return { outcome: answer.status, text: await answer.text() }
 }
 
@@ -366,14 +362,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
 test('a reader of a shared page hears four kinds of frames, none of them about people or of notes', async () => {
   expect(kindsOf(ShareFrame)).toEqual(['delta', 'message', 'page', 'title'])
   const { room, share } = await makeWorld()
-  const url = new URL(`/s/${share.token}/live`, server.url)
-  url.protocol = 'ws:'
-  // As above.
-  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  const socket = new Socket(url, { headers: { origin: new URL(server.url).origin } })
-  const frames: string[] = []
-  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => frames.push(String(data)))
-  await eventually(() => frames.length > 0)
+  const { frames, close } = await readShare(server, share.token)
   await owner.rpc.presence.typing({ conversationId: room })
   await send(room, 'note')
   await send(room, 'prompt')
@@ -381,5 +370,5 @@ test('a reader of a shared page hears four kinds of frames, none of them about p
   await eventually(() => frames.some((frame) => frame.includes('The last word')))
   expect([...new Set(frames.map((frame) => frame.split('"')[1]))].sort()).toEqual(kindsOf(ShareFrame))
   expect(frames.join('\n')).not.toContain(`${CANARY} note`)
-  socket.close()
+  close()
 }, 30_000)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { newId } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
 import { connect, type TestClient } from '../support/client.ts'
-import { comeIn, type Entered, enter, freshLink, inviteTo, postEnter, postLook, spend } from '../support/people.ts'
+import { comeIn, type Entered, enter, freshLink, inviteTo, postEnter, postLook, spend, shareRoom } from '../support/people.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 /* What the page at the door asks before it shows a form. */
@@ -65,8 +65,7 @@ test('a guest is asked for a name, somebody who is known is not, and who is in i
 test('what opens nothing looks the same, whatever it is, and as it does to whoever enters', async () => {
   const revoked = await inviteTo(tab, room)
   await tab.rpc.link.revoke({ id: revoked.id, people: false })
-  const share = { id: newId(), token: newToken() }
-  await tab.rpc.link.share({ ...share, conversationId: room, label: '', lastsMs: null })
+  const share = await shareRoom(tab, room)
   for (const token of [revoked.token, share.token, newToken(), 'x', '']) {
     expect(await look(token), token).toEqual(SPENT)
     const entered = await postEnter(server, { token, name: 'Eve' })

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:te
 import { SQL } from 'bun'
 import { CLOSE, type Frame, LIMITS, newId, type Role } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
-import { connect, type TestClient } from '../support/client.ts'
+import { connect, readShare, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually, within } from '../support/eventually.ts'
-import { comeIn, type Entered, enter, introduce, inviteTo, postEnter } from '../support/people.ts'
+import { comeIn, type Entered, enter, introduce, inviteTo, postEnter, shareRoom } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -147,11 +147,10 @@ test('used, expired, revoked and unknown links, and those of rooms that are gone
   const used = await inviteTo(tab, id, { uses: 1 })
   const expired = await inviteTo(tab, id, { lastsMs: 60_000 })
   const revoked = await inviteTo(tab, id)
-  const share = { id: newId(), token: newToken() }
+  const share = await shareRoom(tab, id)
   await comeIn(server, used.token, 'Bob')
   await sql`update link set expires_at = now() - interval '1 second' where id = ${expired.id}`
   await tab.rpc.link.revoke({ id: revoked.id, people: false })
-  await tab.rpc.link.share({ ...share, conversationId: id, label: '', lastsMs: null })
   const elsewhere = await room()
   const buried = await inviteTo(tab, elsewhere)
   await tab.rpc.conversation.remove({ id: elsewhere })
@@ -346,33 +345,12 @@ test('a link that is revoked with its people takes out all who came by it, and n
   for (const one of [bobs, eves, carols]) await one.close()
 })
 
-async function shareOf(conversationId: string, owner = tab): Promise<{ id: string; token: string }> {
-  const secret = { id: newId(), token: newToken() }
-  await owner.rpc.link.share({ ...secret, conversationId, label: '', lastsMs: null })
-  return secret
-}
-
-/** Reads a share as its page does; answers what it hears, and the code with which it is closed. */
-async function read(token: string): Promise<{ frames: string[]; closed: Promise<number> }> {
-  const url = new URL(`/s/${token}/live`, server.url)
-  url.protocol = 'ws:'
-  // Bun's WebSocket takes headers; the browser's type of the constructor does not know them.
-  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  const socket = new Socket(url, { headers: { origin: new URL(server.url).origin } })
-  const frames: string[] = []
-  const closed = Promise.withResolvers<number>()
-  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => frames.push(String(data)))
-  socket.addEventListener('close', ({ code }) => closed.resolve(code))
-  await eventually(() => frames.length > 0 || socket.readyState === WebSocket.CLOSED)
-  return { frames, closed: closed.promise }
-}
-
 test('readers of a share hear no note, and are closed when it is revoked, its room goes or its maker is disabled', async () => {
   const bob = await introduce(postgres.url, ada, 'Bob')
   const bobs = await connect(server, bob.cookie)
   const rooms = [await room(), await room(), await room(bobs)] as const
-  const shares = [await shareOf(rooms[0]), await shareOf(rooms[1]), await shareOf(rooms[2], bobs)] as const
-  const readers = await Promise.all(shares.map(({ token }) => read(token)))
+  const shares = [await shareRoom(tab, rooms[0]), await shareRoom(tab, rooms[1]), await shareRoom(bobs, rooms[2])] as const
+  const readers = await Promise.all(shares.map(({ token }) => readShare(server, token)))
   await join(tab, rooms[0])
   await note(tab, rooms[0], 'for people only')
   await tab.rpc.conversation.update({ id: rooms[0], title: 'Read on' })
@@ -389,7 +367,7 @@ test('readers of a share hear no note, and are closed when it is revoked, its ro
     expect(closed && (await within(closed, SOON_MS, 'The end of a reader'))).toBe(CLOSE.removed)
     const page = await fetch(new URL(`/s/${shares[index]?.token}`, server.url))
     expect(page.status).toBe(404)
-    expect((await (await read(shares[index]?.token ?? '')).closed) >= 1000).toBe(true)
+    expect((await (await readShare(server, shares[index]?.token ?? '')).closed) >= 1000).toBe(true)
   }
   await bobs.closed
 })
@@ -399,8 +377,8 @@ test('whoever hands a room over hands over its door: no link to it works any lon
   const heir = await introduce(postgres.url, ada, 'Hera')
   const invitation = await inviteTo(tab, id)
   expect((await reopen(invitation.token, heir)).status).toBe(200)
-  const share = await shareOf(id)
-  const reader = await read(share.token)
+  const share = await shareRoom(tab, id)
+  const reader = await readShare(server, share.token)
   await tab.rpc.member.update({ conversationId: id, personId: heir.person.id, role: 'owner' })
   expect(await within(reader.closed, SOON_MS, 'The end of a reader')).toBe(CLOSE.removed)
   expect((await postEnter(server, { token: invitation.token, name: 'Late' })).status).toBe(410)
@@ -449,7 +427,7 @@ test('nobody who is not in a room can make its people wait', async () => {
   const id = await room()
   const mallory = await introduce(postgres.url, ada, 'Mallory')
   const mallorys = await connect(server, mallory.cookie)
-  const { token } = await shareOf(id)
+  const { token } = await shareRoom(tab, id)
   const ended = await inviteTo(tab, id)
   await tab.rpc.link.revoke({ id: ended.id, people: false })
   // Whoever holds the room's row holds all who stand in line for it; a stranger is answered before the line.

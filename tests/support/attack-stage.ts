@@ -1,12 +1,10 @@
 import { expect } from 'bun:test'
 import type { Page } from 'playwright'
-import { newId } from '#contract'
-import { newToken } from '../../server/access/tokens.ts'
 import { type AttackWatch, watchAttacks } from './attack-watch.ts'
 import { signIn } from './browser.ts'
 import { connect, type TestClient } from './client.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
-import { enter } from './people.ts'
+import { enter, shareRoom } from './people.ts'
 import { articles, createRoom, online, openRoom } from './room-page.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -52,8 +50,7 @@ export async function setStage(): Promise<Stage> {
     async openBoth(title) {
       const id = await createRoom(wire, title)
       await wire.join(id)
-      const token = newToken()
-      await wire.rpc.link.share({ id: newId(), token, conversationId: id, label: '', lastsMs: null })
+      const { token } = await shareRoom(wire, id)
       const url = `${server.url}/s/${token}`
       await openRoom(app, server, id)
       await reader.goto(url)

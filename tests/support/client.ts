@@ -2,7 +2,7 @@ import { createORPCClient } from '@orpc/client'
 import { RPCLink } from '@orpc/client/websocket'
 import type { ContractRouterClient } from '@orpc/contract'
 import { type contract, type Frame, HEARTBEAT, isOpen, LIMITS, WIRE } from '#contract'
-import { messageOf, within } from './eventually.ts'
+import { eventually, messageOf, within } from './eventually.ts'
 import { LiveTexts } from './texts.ts'
 
 const OPEN_MS = 10_000
@@ -162,10 +162,27 @@ export async function connect(server: Address, cookie: string, options: SocketOp
 
 function openSocket(server: Address, cookie: string, { wire = WIRE, origin = new URL(server.url).origin, headers = {} }: SocketOptions) {
   const url = new URL(`/rpc?wire=${wire}`, server.url)
+  return dial(url, { ...headers, ...(cookie && { cookie }), ...(origin && { origin }) })
+}
+
+/** A socket to an address of the server, http or https, with these headers. */
+export function dial(address: URL, headers: Record<string, string>): WebSocket {
+  const url = new URL(address)
   url.protocol = url.protocol.replace('http', 'ws')
   // Bun's WebSocket takes headers; the browser's type of the constructor, which these tests see, does not know them.
   const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  return new Socket(url, { headers: { ...headers, ...(cookie && { cookie }), ...(origin && { origin }) } })
+  return new Socket(url, { headers })
+}
+
+/** Reads a shared page as its script does; answers what it hears, and the code with which it is closed. */
+export async function readShare(server: Address, token: string): Promise<{ frames: string[]; closed: Promise<number>; close(): void }> {
+  const socket = dial(new URL(`/s/${token}/live`, server.url), { origin: new URL(server.url).origin })
+  const frames: string[] = []
+  const closed = Promise.withResolvers<number>()
+  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => frames.push(String(data)))
+  socket.addEventListener('close', ({ code }) => closed.resolve(code))
+  await eventually(() => frames.length > 0 || socket.readyState === WebSocket.CLOSED)
+  return { frames, closed: closed.promise, close: () => socket.close() }
 }
 
 function ended(frame: Frame, replyId: string) {

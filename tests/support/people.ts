@@ -47,6 +47,13 @@ export async function inviteTo(
   return secret
 }
 
+/** A link by which anybody may read a room, made by an owner of it. */
+export async function shareRoom(owner: TestClient, conversationId: string): Promise<{ id: string; token: string }> {
+  const secret = { id: newId(), token: newToken() }
+  await owner.rpc.link.share({ ...secret, conversationId, label: '', lastsMs: null })
+  return secret
+}
+
 /** Opens an invitation as a new guest of that name. */
 export async function comeIn(server: TestServer, token: string, name: string): Promise<Entered> {
   const cookie = await spend(server, `${server.url}/enter#${token}`, name)

@@ -9,17 +9,20 @@ export function welcomeSentence(opening: Opening | null): string {
   return name === null ? 'Nobody owns this Confab yet: it will be yours.' : `Welcome back, ${name}.`
 }
 
-export type EnterError =
-  | 'link_spent'
-  | 'name_needed'
-  | 'room_full'
-  | 'passkey_refused'
-  | 'passkey_late'
-  | 'no_passkeys'
-  | 'too_many'
-  | 'foreign_origin'
-  | 'bad_request'
-  | 'unreachable'
+/** What the server answers when it opens nothing. */
+export const REFUSALS = [
+  'link_spent',
+  'name_needed',
+  'room_full',
+  'passkey_refused',
+  'passkey_late',
+  'no_passkeys',
+  'too_many',
+  'foreign_origin',
+  'bad_request',
+] as const
+
+export type EnterError = (typeof REFUSALS)[number] | 'unreachable'
 
 /** Why a link, or a passkey, did not open the door. */
 export function enterSentence(error: EnterError, by: 'link' | 'passkey' = 'link'): string {

@@ -43,8 +43,7 @@ export async function updateConversation(
   id: string,
   fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>,
 ): Promise<void> {
-  const target = store()
-  const { db } = target
+  const { db } = store()
   await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
     if (!row || row.deleted || isSo(row, fields)) return
@@ -58,8 +57,7 @@ const isSo = (row: Conversation, fields: Partial<Conversation>): boolean =>
 
 /** Removes a room for everybody. What was not sent yet is kept back, and dropped once the server has agreed. */
 export async function removeConversation(id: string): Promise<void> {
-  const target = store()
-  const { db } = target
+  const { db } = store()
   await change([db.conversations, db.outbox], async () => {
     const row = await db.conversations.get(id)
     if (!row || row.deleted) return
@@ -142,8 +140,7 @@ export function resumeReply(replyId: string): Promise<void> {
 }
 
 async function askOfReply(replyId: string, call: (revision: number) => OutboxCall): Promise<void> {
-  const target = store()
-  const { db } = target
+  const { db } = store()
   await change([db.messages, db.outbox], async () => {
     const reply = await db.messages.get(replyId)
     if (!reply) return
