@@ -109,7 +109,6 @@ export const message = pgTable(
     /** Of a reply: its state; of a person's message null. */
     state: text().$type<ReplyState>(),
     model: text(),
-    /** Of a reply that somebody wants from another model than the room's. */
     wantedModel: text(),
     usage: json<Usage>(),
     failure: json<Failure>(),
@@ -123,7 +122,6 @@ export const message = pgTable(
   (table) => [
     unique('message_position').on(table.conversationId, table.position),
     index().on(table.conversationId, table.revision),
-    // Versions are found from their parent.
     index().on(table.parentId),
     // The few replies that are not finished are all that a start has to look at.
     index('message_open')

@@ -297,7 +297,20 @@ export class Checks {
 function messageOf(call: unknown): string | null {
   // What is in this table came out of web/store.
   const { procedure, input } = call as OutboxCall
-  return procedure === 'message.send' ? input.id : null
+  switch (procedure) {
+    case 'message.send':
+    case 'message.edit':
+      return input.id
+    case 'message.regenerate':
+      return input.replyId
+    case 'message.select':
+    case 'conversation.create':
+    case 'conversation.update':
+    case 'conversation.remove':
+    case 'reply.stop':
+    case 'reply.resume':
+      return null
+  }
 }
 
 /** A row as the server has it: without what only the store knows. */
