@@ -5,6 +5,7 @@ import {
   type Conversation,
   isOpen,
   LIMITS,
+  newId,
   type Message,
   type Person,
   preview,
@@ -564,7 +565,8 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
         row.state !== null && isOpen(row.state)
           ? { state: 'interrupted', failure: { code: 'restarted' }, retryAt: null, finishedAt: now }
           : {}
-      const copyId = crypto.randomUUID()
+      const made = newId()
+      const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
       memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open })
       parentId = copyId
     }

@@ -53,7 +53,8 @@ export function regenerateReply(of: string, model: string | null = null): Promis
     const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }
     const input = { replyId: newId(), of, ...(model === null ? {} : { model }) }
     const seq = await enqueue(target, conversationId, { procedure: 'message.regenerate', input })
-    await db.messages.add(guessedReply(source, { id: input.replyId, seq, author, createdAt: Date.now() }))
+    const guess = guessedReply(source, { id: input.replyId, seq, author, createdAt: Date.now() })
+    await db.messages.add({ ...guess, beside: of })
   })
 }
 

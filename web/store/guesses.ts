@@ -60,7 +60,7 @@ export function guessedMessage(
 
 /** A reply that is to be given anew, as it will wait for its turn. */
 export function guessedReply(
-  { id: beside, conversationId, parentId }: Reply,
+  { conversationId, parentId }: Pick<Reply, 'conversationId' | 'parentId'>,
   { id, seq, author, createdAt }: { id: string; seq: number; author: Author; createdAt: number },
 ): StoredMessage {
   return {
@@ -83,6 +83,5 @@ export function guessedReply(
     stoppedBy: null,
     finishedAt: null,
     delivery: 'pending',
-    beside,
   }
 }
