@@ -319,6 +319,7 @@ function messageOf(call: unknown): string | null {
     case 'message.regenerate':
       return input.replyId
     case 'message.select':
+    case 'message.withdraw':
     case 'conversation.create':
     case 'conversation.update':
     case 'conversation.remove':

@@ -1,11 +1,12 @@
 import type { Table } from 'dexie'
 import { LIMITS, newId, preview, storable } from '#contract'
-import type { OutboxCall, StoredMessage } from './database.ts'
+import type { StoredMessage } from './database.ts'
 import { guessedMessage, guessedReply, guessOver } from './guesses.ts'
 import { placed } from './places.ts'
 import { ask } from './requests.ts'
 import { withSpace } from './space.ts'
 import { type Store, store } from './store.ts'
+import { enqueue } from './waiting.ts'
 
 /*
  * Versions of what was said. The first three are commands as those of commands.ts: what they do is on the screen at once and sent when there is a
@@ -23,7 +24,7 @@ export function editPrompt(of: string, text: string): Promise<string | null> {
     const input = { id: newId(), of, text: clean, replyId: newId() }
     const { conversationId, parentId, author } = source
     const createdAt = Date.now()
-    const seq = await enqueue(target, conversationId, { procedure: 'message.edit', input })
+    const seq = await enqueue(db, conversationId, { procedure: 'message.edit', input })
     const guess = guessedMessage({ ...input, conversationId, kind: 'prompt' }, { seq, author, createdAt, delivery: 'pending' })
     await db.messages.add({ ...guess, parentId, beside: of })
     const row = await db.conversations.get(conversationId)
@@ -52,7 +53,7 @@ export function regenerateReply(of: string, model: string | null = null): Promis
     const fact = await db.facts.get('me')
     const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }
     const input = { replyId: newId(), of, ...(model === null ? {} : { model }) }
-    const seq = await enqueue(target, conversationId, { procedure: 'message.regenerate', input })
+    const seq = await enqueue(db, conversationId, { procedure: 'message.regenerate', input })
     const guess = guessedReply(source, { id: input.replyId, seq, author, createdAt: Date.now() })
     await db.messages.add({ ...guess, beside: of })
   })
@@ -69,7 +70,7 @@ export function selectVersion(id: string): Promise<void> {
     const headId = await newestUnder(target, source)
     if (headId === row.headId) return
     await db.conversations.put(guessOver(row, { headId }))
-    await enqueue(target, row.id, { procedure: 'message.select', input: { id, operation: newId() } })
+    await enqueue(db, row.id, { procedure: 'message.select', input: { id, operation: newId() } })
   })
 }
 
@@ -94,10 +95,6 @@ async function newestUnder({ db }: Store, { id, conversationId, position }: Stor
     if (!row.deleted) newest = row.id
   }
   return newest
-}
-
-function enqueue({ db }: Store, conversationId: string, call: OutboxCall): Promise<number> {
-  return db.outbox.add({ conversationId, call, state: 'waiting', failure: null, createdAt: Date.now() })
 }
 
 /** One transaction, for which space is made when there is none. */
