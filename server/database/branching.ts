@@ -123,7 +123,7 @@ export async function select(
 }
 
 /** What was said last under a message, wherever on the way something was removed; null: the message is none of the room's path. */
-async function newestUnder(tx: Transaction, { id, conversationId }: { id: string; conversationId: string }): Promise<string | null> {
+export async function newestUnder(tx: Transaction, { id, conversationId }: { id: string; conversationId: string }): Promise<string | null> {
   const [found] = await rows(
     tx,
     sql`with recursive under as (

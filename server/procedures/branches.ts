@@ -30,6 +30,7 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
       switch (result.kind) {
         case 'branched':
           if (result.change) presence.wrote(person, result.change.conversation)
+          else presence.wroteBefore(person, result.message.conversationId)
           return { message: result.message, reply: result.reply }
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'message' } })
