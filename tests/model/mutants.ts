@@ -44,7 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   return transaction(db, (memory): sending.Sent => {`,
       },
       { file: RECORDS, from: 'const position = row.revision + 1', to: 'const position = revision + 1' },
-      { file: RECORDS, from: '\n  })\n\nexport const findQueued', to: '\n  })\n}\n\nexport const findQueued' },
+      { file: RECORDS, from: '\n  })\n\nexport const roomOfMessage', to: '\n  })\n}\n\nexport const roomOfMessage' },
       { file: CHANGES, from: 'const mine = before.then(work, work)', to: 'const mine = before === null ? before : work()' },
     ],
   },
