@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { branches, fork } from './branch-procedures.ts'
 import { LIMITS } from './limits.ts'
 import { admin, usage } from './owner-procedures.ts'
 import { passkey } from './passkeys.ts'
@@ -55,6 +56,7 @@ export const contract = {
     create: procedure(strict({ id: Id, ...fields }), Conversation),
     update: procedure(strict({ id: Id, operation, ...fields }), Conversation),
     remove: procedure(strict({ id: Id }), nothing),
+    fork,
     /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
     join: procedure(
       strict({ id: Id, since: Revision, limit }),
@@ -93,6 +95,7 @@ export const contract = {
       }),
       nothing,
     ),
+    ...branches,
   },
   reply: {
     /** Ends a reply and keeps its text. Idempotent; a reply that has ended is returned as it is. */

@@ -18,6 +18,8 @@ export type SharedPage = Static<typeof SharedPage>
 export const ShareFrame = Type.Union([
   Type.Tuple([Type.Literal('page'), SharedPage]),
   Type.Tuple([Type.Literal('title'), Type.String()]),
+  /** The message with which the path ends now: another than the last one that is shown, and the page has to be asked for anew. */
+  Type.Tuple([Type.Literal('head'), nullable(Id)]),
   Type.Tuple([Type.Literal('message'), Message]),
   Type.Tuple([Type.Literal('delta'), Id, Type.Integer({ minimum: 0 }), Type.String()]),
 ])

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, ne, or } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, ne, or, sql } from 'drizzle-orm'
 import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
 import { type Change, lock, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
@@ -32,7 +32,7 @@ export async function findQueued(db: Queryable, id: string) {
       conversationId: message.conversationId,
       parentId: message.parentId,
       text: message.text,
-      model: conversation.model,
+      model: sql<string | null>`coalesce(${message.wantedModel}, ${conversation.model})`,
       instructions: conversation.instructions,
       retryAt: message.retryAt,
       deletedAt: conversation.deletedAt,
@@ -141,7 +141,7 @@ export async function finish(
       await addUsage(tx, {
         personId,
         conversationId: row.conversationId,
-        model: row.model ?? locked.row.model ?? speaker,
+        model: row.model ?? row.wantedModel ?? locked.row.model ?? speaker,
         usage: values.usage,
       })
     }

@@ -109,6 +109,7 @@ export const message = pgTable(
     /** Of a reply: its state; of a person's message null. */
     state: text().$type<ReplyState>(),
     model: text(),
+    wantedModel: text(),
     usage: json<Usage>(),
     failure: json<Failure>(),
     retryAt: time(),
@@ -121,6 +122,7 @@ export const message = pgTable(
   (table) => [
     unique('message_position').on(table.conversationId, table.position),
     index().on(table.conversationId, table.revision),
+    index().on(table.parentId),
     // The few replies that are not finished are all that a start has to look at.
     index('message_open')
       .on(table.state)

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm'
 import { LIMITS, type Message, type Person, preview } from '#contract'
+import { newestUnder } from './branching.ts'
 import { type Change, type ConversationRow, type Locked, lockFor, type Queryable, type Transaction, write } from './conversations.ts'
 import { byIds, changedRow, toMessage } from './messages.ts'
 import type { Db } from './open.ts'
@@ -53,7 +54,7 @@ export async function withdraw(
     const gone = [prompt.id, ...replies.map(({ id }) => id)]
     const written = await write(tx, locked, {
       revision,
-      ...(gone.includes(locked.row.headId ?? '') ? { headId: await living(tx, found.row.parentId) } : {}),
+      ...(gone.includes(locked.row.headId ?? '') ? { headId: await headWithout(tx, found.row) } : {}),
       ...(await words(tx, locked.row, [found.row.text], speaker)),
     })
     const [tombstone] = messages
@@ -116,6 +117,22 @@ function repliesTo(db: Queryable, conversationId: string, ids: readonly string[]
 function waits(replies: readonly ReplyRow[], promptId: string): boolean {
   const own = replies.filter(({ parentId }) => parentId === promptId)
   return own.length > 0 && own.every(({ state, text }) => state === 'queued' && text === '')
+}
+
+/** Where the head goes when it is no more: to what was said last under the nearest message before it that still is one. */
+async function headWithout(
+  tx: Transaction,
+  { conversationId, parentId }: Pick<typeof message.$inferSelect, 'conversationId' | 'parentId'>,
+): Promise<string | null> {
+  const before = await living(tx, parentId)
+  if (before !== null) return newestUnder(tx, { id: before, conversationId })
+  const [newest] = await tx
+    .select({ id: message.id })
+    .from(message)
+    .where(and(eq(message.conversationId, conversationId), ne(message.kind, 'note'), isNull(message.deletedAt)))
+    .orderBy(desc(message.position))
+    .limit(1)
+  return newest?.id ?? null
 }
 
 /** The nearest message that still is one, from this one towards the root. */

@@ -5,8 +5,9 @@ import { addressOf, isSameOrigin, isSecure, type Trust } from '../access/request
 import type { Sessions } from '../access/sessions.ts'
 import { hashToken, isToken } from '../access/tokens.ts'
 import { current, isForeign } from '../database/conversations.ts'
+import { copy } from '../database/copying.ts'
 import type { Database } from '../database/open.ts'
-import { copyShared, findShare, type Share, sharedPath } from '../database/shares.ts'
+import { findShare, type Share, sharedPath } from '../database/shares.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
 import type { Reader, Readers } from '../rooms/readers.ts'
@@ -104,7 +105,7 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
         const copied = await changes.found(
           id,
           person.id,
-          async () => (await copyShared(db, person, id, share.room, speaker)) ?? { change: null, taken: true },
+          async () => (await copy(db, person, { id, from: share.room, toId: share.room.headId }, speaker)) ?? { change: null, taken: true },
         )
         if ('taken' in copied) return gone(request, from(request, server))
         return answer(request, new Response(null, { status: 303, headers: { location: `/c/${id}` } }))

@@ -1,4 +1,5 @@
 import { adminProcedures } from './admin.ts'
+import { branchProcedures } from './branches.ts'
 import { conversationProcedures } from './conversation.ts'
 import { linkProcedures } from './link.ts'
 import { memberProcedures } from './member.ts'
@@ -12,10 +13,11 @@ import { usageProcedures } from './usage.ts'
 
 /** Everything that a client may ask, bound to the parts it works with. */
 export function createRouter(parts: Parts) {
+  const { fork, ...branches } = branchProcedures(parts)
   return os.router({
     session: sessionProcedures(parts),
-    conversation: conversationProcedures(parts),
-    message: messageProcedures(parts),
+    conversation: { ...conversationProcedures(parts), fork },
+    message: { ...messageProcedures(parts), ...branches },
     reply: replyProcedures(parts),
     presence: presenceProcedures(parts),
     usage: usageProcedures(parts),

@@ -137,5 +137,6 @@ function publish(bus: Bus, { conversation, messages, members }: Change): void {
     if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', message])
   }
   bus.publish(shareTopic(conversation.id), ['title', conversation.title])
+  bus.publish(shareTopic(conversation.id), ['head', conversation.headId])
   for (const personId of members) bus.publish(personTopic(personId), ['conversation', conversation])
 }

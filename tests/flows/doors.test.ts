@@ -360,7 +360,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
 }, 30_000)
 
 test('a reader of a shared page hears four kinds of frames, none of them about people or of notes', async () => {
-  expect(kindsOf(ShareFrame)).toEqual(['delta', 'message', 'page', 'title'])
+  expect(kindsOf(ShareFrame)).toEqual(['delta', 'head', 'message', 'page', 'title'])
   const { room, share } = await makeWorld()
   const { frames, close } = await readShare(server, share.token)
   await owner.rpc.presence.typing({ conversationId: room })

@@ -101,6 +101,19 @@ const ROWS: readonly Row[] = [
     input: ({ room }: World) => ({ id: newId(), conversationId: room, text: 'Hello', kind, replyId: newId() }),
     outcomes: writers,
   })),
+  {
+    path: '/message/edit',
+    input: ({ waiting }) => ({ id: newId(), of: waiting[0], text: 'Otherwise', replyId: newId() }),
+    outcomes: ['ok', 'ok', 'FORBIDDEN role', 'NOT_FOUND message'],
+  },
+  {
+    path: '/message/regenerate',
+    input: ({ done }) => ({ replyId: newId(), of: done }),
+    outcomes: ['ok', 'ok', 'FORBIDDEN role', 'NOT_FOUND reply'],
+  },
+  { path: '/message/select', input: ({ done }) => ({ id: done }), outcomes: ['ok', 'ok', 'FORBIDDEN role', 'NOT_FOUND message'] },
+  // Whoever may read may keep a copy.
+  { path: '/conversation/fork', input: ({ done }) => ({ id: newId(), of: done }), outcomes: ['ok', 'ok', 'ok', 'NOT_FOUND message'] },
   // Whoever may only read now may take back what they have asked before.
   { path: '/message/withdraw', input: ({ waiting }) => ({ id: waiting[0] }), outcomes: ['ok', 'ok', 'ok', 'NOT_FOUND message'] },
   {

@@ -134,6 +134,39 @@ test('a room that was named after the prompt that is taken back is named after w
   expect((await roomRow(id)).headId).toBe(running.replyId)
 })
 
+test('a version that waits is taken back, the room shows again what was said before it, and a prompt that is answered anew stays', async () => {
+  const { id, running, finish } = await busyRoom()
+  const waiting = await ask(ada, id, '[[chunks=1]] the first words')
+  const otherwise = (of: string, text: string) => ({ id: newId(), of, text, replyId: newId() })
+  const versions = [otherwise(waiting.id, 'other words, secret'), otherwise(running.id, 'another beginning, secret')] as const
+  // Beside the newest prompt, and beside the first one of the room, under which all the others stand.
+  for (const version of versions) {
+    const made = await ada.rpc.message.edit(version)
+    expect((await roomRow(id)).headId).toBe(version.replyId)
+    expect(made.reply?.state).toBe('queued')
+    await ada.rpc.message.withdraw({ id: version.id })
+    expect(await roomRow(id)).toMatchObject({ headId: waiting.replyId, last: { text: '[[chunks=1]] the first words' } })
+    // Sent again after a lost answer, it is not said anew.
+    expect(await ada.rpc.message.edit(version)).toMatchObject({ message: { deleted: true, text: '' }, reply: { state: 'stopped' } })
+  }
+  await expect(ada.rpc.message.edit(otherwise(versions[0].id, 'of what is gone'))).rejects.toMatchObject(
+    refusal('NOT_FOUND', { what: 'message' }),
+  )
+  const again = newId()
+  await finish()
+  await ada.hearEnd(waiting.replyId)
+  const mark = newId()
+  const other = await ask(bob, id, `[[hand]] ${mark}`)
+  const answer = await emulator.next({ prompt: mark })
+  await ada.rpc.message.regenerate({ replyId: again, of: waiting.replyId })
+  await expect(ada.rpc.message.withdraw({ id: waiting.id })).rejects.toMatchObject(STARTED)
+  await ada.rpc.reply.stop({ id: again, operation: newId() })
+  expect(await replyOf(id, again)).toBe('stopped')
+  await answer.finish()
+  await ada.hearEnd(other.replyId)
+  expect(asked('secret')).toEqual([])
+})
+
 test('only a waiting prompt of one’s own can be taken back', async () => {
   const { id, running, finish } = await busyRoom()
   const waiting = await ask(bob, id, '[[chunks=1]] of Bob')

@@ -5,6 +5,7 @@ import {
   type Conversation,
   isOpen,
   LIMITS,
+  newId,
   type Message,
   type Person,
   preview,
@@ -13,7 +14,9 @@ import {
   type Usage,
   type UsageRow,
 } from '#contract'
+import type * as branching from '../../server/database/branching.ts'
 import type * as conversations from '../../server/database/conversations.ts'
+import type * as copying from '../../server/database/copying.ts'
 import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
@@ -351,6 +354,7 @@ export const path: typeof messages.path = (db, toId, most) =>
 const BLANK = {
   state: null,
   model: null,
+  wantedModel: null,
   usage: null,
   failure: null,
   retryAt: null,
@@ -415,13 +419,196 @@ export const send: typeof sending.send = (db, by, input) =>
     return { kind: 'sent', message, reply: reply?.kind === 'reply' ? reply : null, change }
   })
 
+export const roomOfMessage: typeof branching.roomOfMessage = (db, personId, id) =>
+  transaction(db as Db, (memory) => {
+    const row = memory.messages.get(id)
+    return row && reached(memory, row.conversationId, personId) ? row.conversationId : null
+  })
+
+export const edit: typeof branching.edit = (db, by, input) =>
+  transaction(db, (memory): branching.Branched => {
+    const found = reached(memory, input.conversationId, by.id)
+    if (!found) return { kind: 'missing' }
+    if (found.role === 'viewer') return { kind: 'forbidden' }
+    const source = memory.messages.get(input.of)
+    if (source?.kind !== 'prompt' || source.conversationId !== input.conversationId) return { kind: 'missing' }
+    if (source.authorId !== by.id) return { kind: 'forbidden' }
+    const made = memory.messages.get(input.id)
+    const answer = memory.messages.get(input.replyId)
+    if (made || answer) {
+      if (made?.authorId !== by.id || made.conversationId !== input.conversationId || input.id === input.of) return { kind: 'taken' }
+      const reply = answer?.parentId === input.id ? toReply(memory, answer) : null
+      return { kind: 'branched', message: toMessage(memory, made), reply, change: null }
+    }
+    if (source.deletedAt !== null) return { kind: 'missing' }
+    const { room } = found
+    const asks = room.row.answer === 'always' || addressesModel(input.text)
+    const refusal = asks ? notNow(memory, by, room) : null
+    if (refusal) return refusal
+    if (input.id === input.replyId) return { kind: 'taken' }
+    const position = room.row.revision + 1
+    const shared = { ...BLANK, conversationId: room.row.id, authorId: by.id, createdAt: new Date() }
+    const { id, text, replyId } = input
+    const prompt: MessageRow = { ...shared, id, parentId: source.parentId, kind: 'prompt', text, position, revision: position }
+    const place = { position: position + 1, revision: position + 1 }
+    const reply: MessageRow = { ...shared, id: replyId, parentId: id, kind: 'reply', text: '', ...place, state: 'queued' }
+    const words = { lastName: by.name, lastText: preview(text, LIMITS.previewLength) }
+    const change = moveTo(memory, by, room, asks ? [prompt, reply] : [prompt], words)
+    return { kind: 'branched', message: toMessage(memory, prompt), reply: asks ? toReply(memory, reply) : null, change }
+  })
+
+export const regenerate: typeof branching.regenerate = (db, by, { conversationId, of, replyId, model }) =>
+  transaction(db, (memory): branching.Branched => {
+    const found = reached(memory, conversationId, by.id)
+    if (!found) return { kind: 'missing' }
+    if (found.role === 'viewer') return { kind: 'forbidden' }
+    const source = memory.messages.get(of)
+    if (source?.kind !== 'reply' || source.conversationId !== conversationId) return { kind: 'missing' }
+    if (replyId === of) return { kind: 'taken' }
+    const { parentId } = source
+    const made = memory.messages.get(replyId)
+    if (made) {
+      if (made.kind !== 'reply' || made.parentId !== parentId) return { kind: 'taken' }
+      return { kind: 'branched', message: toMessage(memory, made), reply: toReply(memory, made), change: null }
+    }
+    if (source.deletedAt !== null) return { kind: 'missing' }
+    const { room } = found
+    const refusal = notNow(memory, by, room)
+    if (refusal) return refusal
+    const position = room.row.revision + 1
+    const shared = { ...BLANK, id: replyId, conversationId, parentId, authorId: by.id, createdAt: new Date() }
+    const again: MessageRow = {
+      ...shared,
+      kind: 'reply',
+      text: '',
+      wantedModel: model ?? null,
+      state: 'queued',
+      position,
+      revision: position,
+    }
+    const change = moveTo(memory, by, room, [again], {})
+    return { kind: 'branched', message: toMessage(memory, again), reply: toReply(memory, again), change }
+  })
+
+export const select: typeof branching.select = (db, by, { id, conversationId, operation }) =>
+  transaction(db, (memory): branching.Selected => {
+    const found = reached(memory, conversationId, by.id)
+    if (!found) return { kind: 'missing' }
+    if (found.role === 'viewer') return { kind: 'forbidden' }
+    const { room } = found
+    const headId = newestUnder(memory, id, conversationId)
+    if (headId === null) return { kind: 'missing' }
+    const again = operation !== undefined && memory.operations.has(operation)
+    if (operation !== undefined) memory.operations.add(operation)
+    if (again || headId === room.row.headId) return { kind: 'selected', conversation: toConversation(room.row), change: null }
+    const conversation = write(memory, room, { headId, revision: room.row.revision + 1 })
+    return { kind: 'selected', conversation, change: changeOf(room, conversation, []) }
+  })
+
+function newestUnder(memory: Memory, id: string, conversationId: string): string | null {
+  const root = memory.messages.get(id)
+  if (!root || root.kind === 'note' || root.deletedAt !== null || root.conversationId !== conversationId) return null
+  const under = new Set([id])
+  let newest = root
+  for (const row of memory.rowsOf(conversationId).sort((left, right) => left.position - right.position)) {
+    if (row.kind === 'note' || row.parentId === null || !under.has(row.parentId)) continue
+    under.add(row.id)
+    if (row.deletedAt === null) newest = row
+  }
+  return newest.id
+}
+
+function notNow(memory: Memory, by: Person, { row }: Room): { readonly kind: 'guest' | 'busy' } | null {
+  if (by.kind === 'guest' && !row.guestsAsk) return { kind: 'guest' }
+  const open = memory.rowsOf(row.id).filter(({ state }) => state !== null && isOpen(state)).length
+  return open >= LIMITS.queuedReplies ? { kind: 'busy' } : null
+}
+
+function moveTo(
+  memory: Memory,
+  by: Person,
+  room: Room,
+  stored: readonly MessageRow[],
+  words: { lastName?: string; lastText?: string },
+): conversations.Change {
+  for (const row of stored) memory.messages.set(row.id, row)
+  const conversation = write(memory, room, {
+    ...words,
+    revision: room.row.revision + stored.length,
+    count: room.row.count + stored.length,
+    headId: stored.at(-1)?.id ?? null,
+    updatedAt: new Date(),
+  })
+  const mine = room.members.get(by.id)
+  if (mine) mine.read = conversation.count
+  return changeOf(
+    room,
+    conversation,
+    stored.map((row) => toMessage(memory, row)),
+  )
+}
+
+export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, speaker) =>
+  transaction(db, (memory) => {
+    const mine = reached(memory, id, by.id)
+    if (mine) return { conversation: toConversation(mine.room.row), change: null }
+    if (memory.rooms.has(id)) return null
+    const path: MessageRow[] = []
+    for (let row = memory.messages.get(toId ?? ''); row; row = memory.messages.get(row.parentId ?? '')) {
+      if (row.kind !== 'note' && row.deletedAt === null) path.unshift(row)
+    }
+    const now = new Date()
+    let parentId: string | null = null
+    for (const [index, row] of path.entries()) {
+      const place = { position: index + 2, revision: index + 2 }
+      const open: Partial<MessageRow> =
+        row.state !== null && isOpen(row.state)
+          ? { state: 'interrupted', failure: { code: 'restarted' }, retryAt: null, finishedAt: now }
+          : {}
+      const made = newId()
+      const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
+      memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open })
+      parentId = copyId
+    }
+    const last = path.at(-1)
+    const author = last?.kind === 'reply' ? speaker : (memory.people.get(last?.authorId ?? '')?.name ?? '')
+    const room: Room = {
+      members: new Map([[by.id, { role: 'owner', read: path.length, joinedAtMs: now.getTime(), changed: memory.transaction }]]),
+      row: {
+        id,
+        revision: path.length + 1,
+        title: from.title,
+        model: from.model,
+        instructions: '',
+        answer: 'always',
+        dayTokens: null,
+        count: path.length,
+        headId: parentId,
+        runningId: null,
+        lastName: last ? author : null,
+        lastText: last ? preview(last.text, LIMITS.previewLength) : null,
+        createdBy: by.id,
+        createdAt: now,
+        updatedAt: now,
+        deletedAt: null,
+        changed: String(memory.transaction++),
+        ...fields,
+        guestsAsk: by.kind !== 'guest',
+      },
+    }
+    memory.rooms.set(id, room)
+    const conversation = toConversation(room.row)
+    return { conversation, change: changeOf(room, conversation, []) }
+  })
+
 export const findQueued: typeof replies.findQueued = (db, id) =>
   transaction(db, (memory) => {
     const row = memory.messages.get(id)
     const room = row && memory.rooms.get(row.conversationId)
     if (!row || !room || row.state !== 'queued') return null
-    const { model, instructions, deletedAt } = room.row
+    const { instructions, deletedAt } = room.row
     const { conversationId, parentId, text, retryAt } = row
+    const model = row.wantedModel ?? room.row.model
     return { id, conversationId, parentId, text, model, instructions, retryAt, deletedAt }
   })
 
@@ -469,7 +656,7 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     if (operation) memory.operations.add(operation.id)
     const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
     if (ended.usage) {
-      const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? room.row.model ?? speaker]
+      const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? ended.wantedModel ?? room.row.model ?? speaker]
       addUsage(memory, { personId, conversationId, model: name, ...ended.usage })
     }
     return changeReply(memory, room, ended, {

@@ -44,7 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   return transaction(db, (memory): sending.Sent => {`,
       },
       { file: RECORDS, from: 'const position = row.revision + 1', to: 'const position = revision + 1' },
-      { file: RECORDS, from: '\n  })\n\nexport const findQueued', to: '\n  })\n}\n\nexport const findQueued' },
+      { file: RECORDS, from: '\n  })\n\nexport const roomOfMessage', to: '\n  })\n}\n\nexport const roomOfMessage' },
       { file: CHANGES, from: 'const mine = before.then(work, work)', to: 'const mine = before === null ? before : work()' },
     ],
   },
@@ -110,6 +110,39 @@ export const MUTANTS: readonly Mutant[] = [
     ANSWERING,
     'kept: request.kept.length }, retryAt === null)',
     'kept: request.kept.length })\n    if (retryAt) journal.asked = false',
+  ),
+
+  // Versions.
+  mutant(
+    'writes an edited prompt over the first one',
+    RECORDS,
+    'const change = moveTo(memory, by, room, asks ? [prompt, reply] : [prompt], words)',
+    'memory.messages.set(source.id, { ...source, text })\n    const change = moveTo(memory, by, room, asks ? [prompt, reply] : [prompt], words)',
+  ),
+  mutant('edits once more for a repeated call', RECORDS, 'if (made || answer) {', 'if ((made || answer) && input.id === input.of) {'),
+  mutant(
+    'shows a version without what was said under it',
+    RECORDS,
+    'write(memory, room, { headId, revision: room.row.revision + 1 })',
+    'write(memory, room, { headId: id, revision: room.row.revision + 1 })',
+  ),
+  mutant(
+    'does not ask for the reply of a version',
+    'server/procedures/branches.ts',
+    "if (result.kind === 'branched' && result.reply?.state === 'queued') replies.add(result.reply)",
+    '',
+  ),
+  mutant(
+    'sends an edit past what was sent before it',
+    'web/sync/outbox.ts',
+    "return procedure === 'reply.stop' || procedure === 'reply.resume'",
+    "return procedure === 'reply.stop' || procedure === 'reply.resume' || procedure === 'message.edit'",
+  ),
+  mutant(
+    'leaves a reply on the screen that will not be given anew',
+    'web/store/refusals.ts',
+    'await db.messages.delete(call.input.replyId)',
+    '',
   ),
 
   // Joining.

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS, type Message, newId, type Person } from '#contract'
+import * as branching from '../../server/database/branching.ts'
 import * as conversations from '../../server/database/conversations.ts'
+import * as copying from '../../server/database/copying.ts'
 import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
@@ -19,6 +21,8 @@ import * as memory from './memory-records.ts'
  * The records in memory that the model checker runs on, and those of the real embedded database: the same calls have to have the same answers.
  */
 const sql = {
+  ...branching,
+  ...copying,
   ...conversations,
   ...listing,
   ...messages,
@@ -270,6 +274,81 @@ describe('the records in memory are those of the database', () => {
     say((await records.list(db, ada.id, first.cursor)).memberships)
     await records.remove(db, ada.id, id)
     say(await times())
+  })
+
+  alike(
+    'versions: a prompt said otherwise, a reply given anew, one shown again, all of it repeated, and not by everybody',
+    async (place, say) => {
+      const { records, db } = place
+      const { id, ada, ben, eve } = await room(place)
+      const stranger = await place.person('member', 'Zoe')
+      const told = <T extends { kind: string }>(result: T & { change?: conversations.Change | null }) =>
+        result.change ? { ...result, change: { ...result.change, members: result.change.members.length } } : result
+      const asked = prompt(id, 'a first question')
+      await records.send(db, ada, asked)
+      await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })
+      const later = prompt(id, 'a later one')
+      await records.send(db, ben, later)
+      for (const who of [ada, stranger]) say(await records.roomOfMessage(db, who.id, asked.id))
+      const edited = { id: newId(), conversationId: id, of: asked.id, text: 'asked otherwise', replyId: newId() }
+      for (const who of [ben, eve, stranger, ada, ada]) say(told(await records.edit(db, who, edited)))
+      for (const wrong of [
+        { ...edited, id: newId() },
+        { ...edited, of: later.id },
+        { ...edited, id: newId(), replyId: newId(), of: asked.replyId },
+        { ...edited, id: asked.id },
+      ])
+        say(told(await records.edit(db, ada, wrong)))
+      const again = { conversationId: id, of: asked.replyId, replyId: newId(), model: 'another' }
+      for (const who of [eve, stranger, ben, ben]) say(told(await records.regenerate(db, who, again)))
+      for (const wrong of [
+        { ...again, of: asked.id },
+        { ...again, replyId: again.of },
+        { ...again, replyId: edited.replyId },
+      ])
+        say(told(await records.regenerate(db, ada, wrong)))
+      say(await records.findQueued(db, again.replyId))
+      say(await records.path(db, again.replyId, { steps: 10, units: 1000 }))
+      const operation = newId()
+      for (const one of [edited.id, asked.id, asked.replyId, later.id, newId()])
+        for (const who of [eve, stranger, ben, ben]) say(told(await records.select(db, who, { id: one, conversationId: id })))
+      say(told(await records.select(db, ben, { id: edited.id, conversationId: id, operation })))
+      say(told(await records.select(db, ada, { id: asked.id, conversationId: id })))
+      say(told(await records.select(db, ben, { id: edited.id, conversationId: id, operation })))
+      for (let left = LIMITS.queuedReplies; left > 0; left--)
+        say((await records.regenerate(db, ada, { ...again, replyId: newId(), model: undefined })).kind)
+      await records.update(db, ada.id, id, { answer: 'mention' })
+      const unasked = { ...edited, id: newId(), replyId: newId(), text: 'nobody is asked' }
+      say(told(await records.edit(db, ada, unasked)))
+      say((await records.edit(db, ada, { ...unasked, id: newId(), text: '@gemini is' })).kind)
+      say(await roster(place, id))
+    },
+  )
+
+  alike('copying a path into a room of one’s own, and again', async (place, say) => {
+    const { records, db } = place
+    const { id, ada, ben } = await room(place)
+    const asked = prompt(id, 'a question')
+    await records.send(db, ada, asked)
+    await records.finish(db, { id: asked.replyId, conversationId: id }, ended, 'Model')
+    await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })
+    const second = prompt(id, 'of Ben')
+    await records.send(db, ben, second)
+    const found = await records.reach(db, id, ben.id)
+    if (!found) throw new Error('the room is not there')
+    for (const toId of [asked.replyId, second.replyId, null]) {
+      const made = newId()
+      const copying = { id: made, from: found.row, toId, fields: { instructions: 'briefly' } }
+      for (let times = 0; times < 2; times++) {
+        const copied = await records.copy(db, ben, copying, 'Model')
+        // What is new has ids of the server's own.
+        say(copied && { room: { ...copied.conversation, headId: null }, members: copied.change?.members })
+      }
+      const copied = (await records.changedSince(db, made, 0, 50)).messages
+      say(copied.map((row) => ({ ...row, id: copied.indexOf(row), parentId: copied.findIndex((one) => one.id === row.parentId) })))
+      say((await records.current(db, made))?.conversation.headId === (copied.at(-1)?.id ?? null))
+      say(await records.copy(db, ada, copying, 'Model'))
+    }
   })
 
   alike('what replies have cost, and whom', async (place, say) => {

@@ -1,4 +1,5 @@
 import { isOpen, newId, type Person } from '#contract'
+import { editPrompt, forkFrom, regenerateReply, selectVersion } from '../../web/store/branches.ts'
 import {
   discardSend,
   newConversation,
@@ -48,6 +49,8 @@ export class World {
   readonly sent: Sent[] = []
   /** Of every reply, the revisions of its row that people have asked to go on from. */
   readonly resumed = new Map<string, Set<number>>()
+  /** Of every reply, how often people have asked for another one beside it. */
+  readonly again = new Map<string, number>()
   /** Rooms that somebody has wanted to remove, with the browser in which. */
   readonly removed = new Map<string, Set<Profile>>()
   /** Messages that were refused and then given up. */
@@ -183,6 +186,30 @@ export class World {
           this.resumed.set(id, (this.resumed.get(id) ?? new Set()).add(revision))
           return resumeReply(id)
         })
+      case 'edit':
+        return this.#edit(operation)
+      case 'regenerate':
+        return this.#ofMessage(
+          operation,
+          (row) => row.kind === 'reply',
+          (id) => {
+            this.again.set(id, (this.again.get(id) ?? 0) + 1)
+            return regenerateReply(id)
+          },
+        )
+      case 'select':
+        return this.#ofMessage(
+          operation,
+          (row) => row.kind !== 'note',
+          (id) => selectVersion(id),
+        )
+      case 'fork':
+        return this.#ofMessage(
+          operation,
+          (row) => row.kind !== 'note',
+          // Whoever is refused, or hears nothing, may ask again.
+          (id) => forkFrom(id).catch(() => undefined),
+        )
       case 'go': {
         const tab = this.#tab(operation.tab)
         const rooms = this.#rows(tab.profile, 'conversations').filter(({ deleted }) => deleted === false)
@@ -288,6 +315,33 @@ export class World {
     )
     const reply = replies[replies.length - 1 - (which % Math.max(1, replies.length))]
     if (reply) this.#command(tab, () => ask(String(reply.id), Number(reply.revision)))
+  }
+
+  #ofMessage(
+    { tab: index, which }: Extract<Operation, { which: number }>,
+    takes: (row: Readonly<Record<string, unknown>>) => boolean,
+    ask: (id: string) => Promise<unknown>,
+  ): void {
+    const tab = this.#tab(index)
+    const rows = this.#rows(tab.profile, 'messages').filter(
+      (row) => row.conversationId === tab.room && row.delivery === 'sent' && takes(row),
+    )
+    const row = rows[rows.length - 1 - (which % Math.max(1, rows.length))]
+    if (row) this.#command(tab, () => ask(String(row.id)))
+  }
+
+  #edit(operation: Extract<Operation, { which: number }>): void {
+    const { room, profile } = this.#tab(operation.tab)
+    if (room === null) return
+    const number = ++this.#numbers
+    this.#ofMessage(
+      operation,
+      (row) => row.kind === 'prompt' && JSON.stringify(row.author).includes(profile.person.id),
+      async (of) => {
+        const id = await editPrompt(of, promptText(number))
+        if (id !== null) this.sent.push({ id, number, room, profile, kind: 'prompt', order: this.sent.length })
+      },
+    )
   }
 
   #failed(tab: Tab, way: 'retry' | 'discard'): void {

@@ -11,6 +11,7 @@ import {
   sendPrompt,
   stopReply,
 } from '../../web/store/commands.ts'
+import { editPrompt, regenerateReply, selectVersion } from '../../web/store/branches.ts'
 import { conversation, conversations, draft, messages, unsent } from '../../web/store/queries.ts'
 import { openStore, type Store } from '../../web/store/store.ts'
 import { waitingCalls } from '../../web/store/waiting.ts'
@@ -104,6 +105,73 @@ describe('the messages of a room', () => {
     }
     await load(room)
     expect(await texts(room, 3)).toEqual(['question', 'second'])
+  })
+})
+
+describe('versions', () => {
+  test('are counted beside what is shown, and nothing else is', async () => {
+    const { room, prompt, first, second } = branched()
+    await load(room)
+    const { versions } = await messages(room.row.id, 50)
+    expect([...versions]).toEqual([[second.id, [first.id, second.id]]])
+    expect(versions.has(prompt.id)).toBe(false)
+  })
+
+  test('are chosen at once, and the wish is kept over what comes meanwhile', async () => {
+    const { room, first, second } = branched()
+    await load(room)
+    await selectVersion(first.id)
+    expect(await texts(room)).toEqual(['question', 'first'])
+    // Once more changes nothing.
+    await selectVersion(first.id)
+    expect((await unsent()).map(({ call }) => call.procedure)).toEqual(['message.select'])
+    room.row = { ...room.row, revision: room.row.revision + 1, title: 'named' }
+    await apply(store.db, [{ kind: 'conversation', row: room.row }], new Map())
+    expect(await texts(room)).toEqual(['question', 'first'])
+    // Refused, it gives way to what the server says.
+    await apply(store.db, [{ kind: 'refused', seq: (await unsent())[0]?.seq ?? 0, failure: { code: 'forbidden' } }], new Map())
+    expect(await texts(room)).toEqual(['question', 'second'])
+    expect((await conversation(room.row.id))?.headId).toBe(second.id)
+  })
+
+  test('of one’s own prompt stand at once where the first one stood, with what is said after them', async () => {
+    const me = { id: store.personId, name: 'Ada' }
+    const room = new ModelRoom()
+    room.send(me, 'one')
+    room.send(me, 'two')
+    room.send(ada, 'of somebody else')
+    const [one, reply, two, , other] = room.rows
+    if (!one || !reply || !two || !other) throw new Error('the room is empty')
+    await load(room)
+    expect(await editPrompt(other.id, 'not mine')).toBeNull()
+    expect(await editPrompt(reply.id, 'no prompt')).toBeNull()
+    await sendPrompt(room.row.id, 'waits on the other path')
+    const id = await editPrompt(two.id, 'two, but better')
+    expect((await texts(room)).slice(-2)).toEqual(['reply', 'two, but better'])
+    await sendPrompt(room.row.id, 'and then')
+    expect(await texts(room)).toEqual(['one', 'reply', 'two, but better', 'and then'])
+    const [, entry] = await unsent()
+    expect(entry?.call).toMatchObject({ procedure: 'message.edit', input: { id, of: two.id, text: 'two, but better' } })
+    // Refused, it waits for its author behind what the room shows.
+    await apply(store.db, [{ kind: 'refused', seq: entry?.seq ?? 0, failure: { code: 'forbidden' } }], new Map())
+    expect(await texts(room)).toContain('of somebody else')
+    await discardSend(id ?? '')
+    expect(await draft(room.row.id)).toBe('two, but better')
+  })
+
+  test('of a reply wait for their turn where the first one stood, and are asked for once', async () => {
+    const { room, prompt, second } = branched()
+    await load(room)
+    for (let times = 0; times < 2; times++) await regenerateReply(second.id, 'another')
+    const shown = (await messages(room.row.id, 50)).messages
+    expect(shown.map(({ id, kind }) => (id === prompt.id ? 'question' : kind))).toEqual(['question', 'reply'])
+    expect(shown.at(-1)).toMatchObject({ state: 'queued', parentId: prompt.id, delivery: 'pending' })
+    const [entry, ...others] = await unsent()
+    expect(others).toEqual([])
+    expect(entry?.call).toMatchObject({ procedure: 'message.regenerate', input: { of: second.id, model: 'another' } })
+    await apply(store.db, [{ kind: 'refused', seq: entry?.seq ?? 0, failure: { code: 'guest' } }], new Map())
+    expect(await texts(room)).toEqual(['question', 'second'])
+    expect(await unsent()).toEqual([])
   })
 })
 

@@ -112,6 +112,11 @@ describe('a room of several people', () => {
     expect(line.get(reply('three'))).toEqual({ at: 2, promptId: prompt('three'), mine: true, sooner: null, later: swapped })
     expect(line.get(reply('four'))).toEqual({ at: 3, promptId: prompt('four'), mine: true, sooner: swapped, later: null })
     expect(waitingLine(messages, null, ada.id).size).toBe(0)
+    // An answer that is given anew can be cancelled, but its prompt was answered once: it is not taken back, nor asked at another place.
+    const anew = new Map([[reply('three'), [newId(), reply('three')]]])
+    const others = waitingLine(messages, runningId, ada.id, anew)
+    expect(others.get(reply('three'))).toMatchObject({ mine: false, sooner: null, later: null })
+    expect(others.get(reply('four'))).toMatchObject({ mine: true, sooner: null, later: null })
     expect([1, 2, 3, 4, 11, 21].map(placeWords).join()).toBe('next in line,2nd in line,3rd in line,4th in line,11th in line,21st in line')
   })
 

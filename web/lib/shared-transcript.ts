@@ -44,6 +44,8 @@ export class SharedTranscript {
       case 'title':
         showTitle(frame[1])
         return true
+      case 'head':
+        return frame[1] === this.#lastId
       case 'message':
         return this.#message(frame[1])
       case 'delta':

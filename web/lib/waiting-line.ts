@@ -14,14 +14,23 @@ export type Place = {
   readonly later: Order | null
 }
 
-/** By reply, the places of those that wait for their turn. Nothing waits where nothing runs: it is about to begin. */
-export function waitingLine(messages: readonly Message[], runningId: string | null, myId: string): ReadonlyMap<string, Place> {
+/**
+ * By reply, the places of those that wait for their turn. Nothing waits where nothing runs: it is about to begin. `versions`: of each message that
+ * has others beside it, the ids of them all.
+ */
+export function waitingLine(
+  messages: readonly Message[],
+  runningId: string | null,
+  myId: string,
+  versions: ReadonlyMap<string, readonly string[]> = new Map(),
+): ReadonlyMap<string, Place> {
   if (runningId === null) return new Map()
   const prompts = new Map(messages.flatMap((message) => (message.kind === 'prompt' ? [[message.id, message] as const] : [])))
   const waiting = messages.flatMap((message) => {
     if (message.kind !== 'reply' || message.state !== 'queued' || message.id === runningId) return []
     const prompt = prompts.get(message.parentId ?? '')
-    const mine = prompt?.author.id === myId
+    // A prompt that was answered once is not taken back; only the new answer is cancelled.
+    const mine = prompt?.author.id === myId && !versions.has(message.id)
     return [{ id: message.id, promptId: message.parentId ?? '', mine, revision: mine ? prompt.revision : 0 }]
   })
   const own = waiting.filter(({ mine }) => mine).map(({ promptId }) => promptId)

@@ -148,7 +148,7 @@ async function askOfReply(replyId: string, call: (revision: number) => OutboxCal
     const asked = await db.outbox
       .where('conversationId')
       .equals(reply.conversationId)
-      .filter((entry) => entry.call.procedure === wanted.procedure && entry.call.input.id === replyId)
+      .filter(({ call: { procedure, input } }) => procedure === wanted.procedure && 'id' in input && input.id === replyId)
       .count()
     if (asked === 0) await enqueue(db, reply.conversationId, wanted)
   })

@@ -4,9 +4,13 @@ import type { contract, Conversation, Member, Membership, Message, Person } from
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
-/** Of a person's message; a reply is always `sent`. */
+/** Of a person's message, and of a reply that is to be given anew; any other reply is `sent`. */
 export type Delivery = 'pending' | 'sent' | 'failed'
-export type StoredMessage = Message & { delivery: Delivery }
+export type StoredMessage = Message & {
+  delivery: Delivery
+  /** Of an unsent version: the message beside which it will stand. */
+  beside?: string
+}
 
 /** The server's row with the guesses of this device that are not answered yet. `local` until the server has answered `create`. */
 export type StoredConversation = Conversation & {
@@ -35,6 +39,9 @@ export type OutboxCall =
   | CallOf<'conversation.remove', Client['conversation']['remove']>
   | CallOf<'message.send', Client['message']['send']>
   | CallOf<'message.withdraw', Client['message']['withdraw']>
+  | CallOf<'message.edit', Client['message']['edit']>
+  | CallOf<'message.regenerate', Client['message']['regenerate']>
+  | CallOf<'message.select', Client['message']['select']>
   | CallOf<'reply.stop', Client['reply']['stop']>
   | CallOf<'reply.resume', Client['reply']['resume']>
 

@@ -1,4 +1,4 @@
-import type { Conversation } from '#contract'
+import type { Author, Conversation, Reply } from '#contract'
 import type { Delivery, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
 import { PENDING_POSITION } from './places.ts'
 
@@ -55,5 +55,33 @@ export function guessedMessage(
     kind,
     author,
     delivery,
+  }
+}
+
+/** A reply that is to be given anew, as it will wait for its turn. */
+export function guessedReply(
+  { conversationId, parentId }: Pick<Reply, 'conversationId' | 'parentId'>,
+  { id, seq, author, createdAt }: { id: string; seq: number; author: Author; createdAt: number },
+): StoredMessage {
+  return {
+    id,
+    conversationId,
+    parentId,
+    text: '',
+    position: PENDING_POSITION + seq,
+    revision: 0,
+    createdAt,
+    deleted: false,
+    kind: 'reply',
+    state: 'queued',
+    askedBy: author,
+    model: null,
+    usage: null,
+    failure: null,
+    retryAt: null,
+    truncated: false,
+    stoppedBy: null,
+    finishedAt: null,
+    delivery: 'pending',
   }
 }

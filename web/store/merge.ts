@@ -52,6 +52,14 @@ export function mergeConversation(
         if (call.input.kind === 'prompt') merged.title ||= preview(call.input.text, TITLE_FROM_PROMPT)
         merged.updatedAt = Math.max(merged.updatedAt, createdAt)
         break
+      case 'message.edit':
+        merged.last = { name: personName, text: preview(call.input.text, LIMITS.previewLength) }
+        merged.updatedAt = Math.max(merged.updatedAt, createdAt)
+        break
+      case 'message.select':
+        merged.headId = stored?.headId ?? row.headId
+        break
+      case 'message.regenerate':
       case 'conversation.create':
       case 'message.withdraw':
       case 'reply.stop':

@@ -13,11 +13,15 @@ export class Path {
   #started = false
   readonly #onPath: StoredMessage[] = []
   readonly #all: StoredMessage[] = []
+  /** By kind and parent, the ids of what hangs there, newest first. Versions are newer than their parent, so whoever has read it has read them all. */
+  readonly #beside = new Map<string, string[]>()
 
-  constructor(end: PathEnd | undefined, enough: number) {
+  /** `version`: an unsent one, before which the path ends. */
+  constructor(end: PathEnd | undefined, enough: number, version?: StoredMessage) {
     this.#enough = enough
-    this.#known = end?.revision ?? 0
-    this.#next = end?.headId ?? null
+    this.#known = version ? Number.MAX_SAFE_INTEGER : (end?.revision ?? 0)
+    this.#next = version ? version.parentId : (end?.headId ?? null)
+    this.#started = version !== undefined
   }
 
   get full(): boolean {
@@ -33,13 +37,25 @@ export class Path {
         this.#next = row.parentId
         if (!row.deleted) this.#onPath.push(row)
       }
-      if (!row.deleted) this.#all.push(row)
+      if (row.deleted) continue
+      this.#all.push(row)
+      const place = `${row.kind} ${row.parentId}`
+      if (row.kind !== 'note') this.#beside.set(place, [...(this.#beside.get(place) ?? []), row.id])
     }
   }
 
   /** Newest first. Without a head to start from, everything is shown. */
   messages(): StoredMessage[] {
     return this.#started ? this.#onPath : this.#all
+  }
+
+  versions(): ReadonlyMap<string, readonly string[]> {
+    return new Map(
+      this.#onPath.flatMap((row): [string, readonly string[]][] => {
+        const ids = this.#beside.get(`${row.kind} ${row.parentId}`) ?? []
+        return ids.length > 1 ? [[row.id, ids.toReversed()]] : []
+      }),
+    )
   }
 
   // Every new prompt or reply becomes the head; the row of the room that says so may come a moment after it.

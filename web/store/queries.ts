@@ -16,8 +16,18 @@ export async function conversation(id: string): Promise<StoredConversation | und
   return row?.deleted ? undefined : row
 }
 
-/** `earlier`: more exist here or on the server. `later`: newer ones exist. `pendingId`: the newest that waits to be sent, wherever it is. */
-export type Transcript = { messages: StoredMessage[]; earlier: boolean; later: boolean; pendingId: string | null }
+/**
+ * `versions`: of each message that has others beside it, the ids of them all, oldest first. `earlier`: more exist here or on the server. `oldest`: see
+ * `Room`. `later`: newer ones exist. `pendingId`: the newest that waits to be sent, wherever it is.
+ */
+export type Transcript = {
+  messages: StoredMessage[]
+  versions: ReadonlyMap<string, readonly string[]>
+  earlier: boolean
+  oldest: number | null
+  later: boolean
+  pendingId: string | null
+}
 
 /**
  * The last `count` messages of a room on its current path, in order of their places, the unsent ones last; with `end`, the last ones up to that
@@ -34,7 +44,8 @@ export async function messages(conversationId: string, count: number, end: PathE
       .toArray(),
   ])
   const from = room && !room.complete ? (room.oldest ?? 0) : 0
-  const path = new Path(end ?? conversation, count + 1)
+  const version = end ? undefined : waiting.findLast(({ beside, delivery }) => beside !== undefined && delivery === 'pending')
+  const path = new Path(end ?? conversation, count + 1, version)
   let before = end ? end.revision + 1 : Number.MAX_SAFE_INTEGER
   while (true) {
     const [lower, upper] = placed(conversationId, from)
@@ -53,8 +64,16 @@ export async function messages(conversationId: string, count: number, end: PathE
   // Between the two reads a message may have got its place; without a transaction around both, whose rows would be new objects every time.
   const placedNow = new Set(shown.map(({ id }) => id))
   return {
-    messages: [...shown.slice(0, count).reverse(), ...(end ? [] : waiting.filter(({ id }) => !placedNow.has(id)))],
+    messages: [
+      ...shown.slice(0, count).reverse(),
+      // A version that waits takes the place of what was said since, and of what waits before it.
+      ...(end ? [] : waiting).filter(
+        (row) => !placedNow.has(row.id) && (!version || row.position >= version.position || row.delivery === 'failed'),
+      ),
+    ],
+    versions: path.versions(),
     earlier: shown.length > count || (room !== undefined && !room.complete),
+    oldest: room?.oldest ?? null,
     later: end !== null,
     pendingId: waiting.findLast(({ delivery }) => delivery === 'pending')?.id ?? null,
   }

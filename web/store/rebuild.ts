@@ -1,6 +1,6 @@
 import type { Transaction } from 'dexie'
 import type { Fact, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
-import { guessedConversation, guessedMessage } from './guesses.ts'
+import { guessedConversation, guessedMessage, guessedReply } from './guesses.ts'
 
 /**
  * Runs when an older store is opened. What the server has is dropped, to be asked for anew; what only this device has (`outbox`, `drafts`)
@@ -38,6 +38,16 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
           guessedMessage(call.input, { seq, author, createdAt, delivery: entry.state === 'failed' ? 'failed' : 'pending' }),
         )
         break
+      // Beside what they will stand is not known here any more: until the server has said so, they wait at the end.
+      case 'message.edit': {
+        const delivery = entry.state === 'failed' ? 'failed' : 'pending'
+        await messages.put(guessedMessage({ ...call.input, conversationId, kind: 'prompt' }, { seq, author, createdAt, delivery }))
+        break
+      }
+      case 'message.regenerate':
+        await messages.put(guessedReply({ conversationId, parentId: null }, { id: call.input.replyId, seq, author, createdAt }))
+        break
+      case 'message.select':
       case 'message.withdraw':
       case 'reply.stop':
       case 'reply.resume':

@@ -39,6 +39,7 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
   const failed = { ...entry, state: 'failed' as const, failure }
   switch (call.procedure) {
     case 'message.send':
+    case 'message.edit':
       await db.outbox.put(failed)
       await db.messages
         .where('id')
@@ -64,6 +65,11 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
       if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
       await takeFromDraft(db, call.input.id)
       break
+    case 'message.regenerate':
+      await db.messages.delete(call.input.replyId)
+      if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
+      break
+    case 'message.select':
     case 'conversation.update':
     case 'conversation.remove':
     case 'reply.stop':

@@ -57,7 +57,7 @@ export class Visit {
         this.#window += LIMITS.pageRows
         return
       case 'request': {
-        const page = `${shown.messages[0]?.id} ${connection}`
+        const page = `${shown.oldest} ${connection}`
         if (page !== this.#asked) requestEarlier(this.id)
         this.#asked = page
         return

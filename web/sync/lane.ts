@@ -161,6 +161,15 @@ function send({ call }: Rpc, entry: OutboxEntry): Promise<Change[]> {
       })
     case 'message.withdraw':
       return call(async (client, options) => [{ kind: 'messages', rows: [await client.message.withdraw(wanted.input, options)] }])
+    case 'message.edit':
+      return call(async (client, options) => {
+        const { message, reply } = await client.message.edit(wanted.input, options)
+        return [{ kind: 'messages', rows: reply ? [message, reply] : [message] }]
+      })
+    case 'message.regenerate':
+      return call(async (client, options) => [{ kind: 'messages', rows: [await client.message.regenerate(wanted.input, options)] }])
+    case 'message.select':
+      return call(async (client, options) => [{ kind: 'conversation', row: await client.message.select(wanted.input, options) }])
     case 'reply.stop':
       return call(async (client, options) => [{ kind: 'messages', rows: [await client.reply.stop(wanted.input, options)] }])
     case 'reply.resume':

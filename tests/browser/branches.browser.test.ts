@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import { DESKTOP, launch, phone, watch, type Watch } from '../support/browser.ts'
+import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
+import { admit, enter, type Entered, introduce } from '../support/people.ts'
+import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { createRoom, online, prompts, reply, say } from '../support/room-page.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+let emulator: Emulator
+let postgres: Postgres
+let server: TestServer
+let browser: Browser
+let ada: Entered
+let mara: Entered
+let wire: TestClient
+const watches: Watch[] = []
+
+beforeAll(async () => {
+  ;[emulator, postgres, browser] = await Promise.all([startEmulator(), startPostgres(), launch()])
+  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
+  ada = await enter(server)
+  mara = await introduce(postgres.url, ada, 'Mara')
+  wire = await connect(server, ada.cookie)
+}, 90_000)
+afterAll(async () => {
+  for (const seen of watches) seen.expectQuiet()
+  await browser?.close()
+  await wire?.close()
+  await server?.stop()
+  await emulator?.stop()
+  await postgres?.stop()
+}, 30_000)
+
+async function open(who: Entered, id: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: DESKTOP, ...options })
+  const [name = '', ...value] = who.cookie.split('=')
+  await context.addCookies([{ name, value: value.join('='), url: server.url, httpOnly: true, sameSite: 'Lax' }])
+  const page = await context.newPage()
+  watches.push(watch(page, server))
+  await page.goto(`${server.url}/c/${id}`)
+  await online(page)
+  return page
+}
+
+const button = (at: Page | Locator, name: string) => at.getByRole('button', { name, exact: true })
+const counter = (page: Page, words: string) => page.getByRole('img', { name: words, exact: true })
+
+test('two people say it otherwise, have it answered anew, page through the versions and go on in a room of their own', async () => {
+  const id = await createRoom(wire, 'Versions')
+  await admit(postgres.url, id, mara)
+  const [mine, hers] = [await open(ada, id), await open(mara, id, phone())]
+  await say(mine, 'a question about apples [[chunks=1]]')
+  await reply(hers, 'complete').waitFor()
+  expect(await button(prompts(hers), 'Edit').count()).toBe(0)
+
+  await prompts(mine).hover()
+  await button(prompts(mine), 'Edit').click()
+  const box = mine.getByRole('textbox', { name: 'Edit prompt' })
+  await mine.keyboard.press('Escape')
+  await box.waitFor({ state: 'detached' })
+  expect(await mine.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Edit')
+  await mine.keyboard.press('Enter')
+  await box.fill('a question about pears [[chunks=1]]')
+  await box.press('Enter')
+  for (const page of [mine, hers]) {
+    await prompts(page).filter({ hasText: 'pears' }).waitFor()
+    await counter(page, 'Version 2 of 2').waitFor()
+    expect(await prompts(page).filter({ hasText: 'apples' }).count()).toBe(0)
+    await reply(page, 'complete').waitFor()
+  }
+
+  // By the keyboard, one way and back; the other person sees it, too, and stays where the button was.
+  await button(mine, 'Previous version').focus()
+  await mine.keyboard.press('Enter')
+  for (const page of [mine, hers]) await prompts(page).filter({ hasText: 'apples' }).waitFor()
+  await eventually(async () => (await mine.evaluate(() => document.activeElement?.getAttribute('aria-label'))) === 'Next version')
+  await button(hers, 'Next version').click()
+  for (const page of [mine, hers]) await prompts(page).filter({ hasText: 'pears' }).waitFor()
+
+  await button(reply(hers, 'complete'), 'Regenerate').click()
+  await eventually(async () => (await counter(mine, 'Version 2 of 2').count()) === 2)
+  await reply(mine, 'complete').waitFor()
+
+  await button(reply(hers, 'complete'), 'More').click()
+  await hers.getByRole('menuitem', { name: 'Fork from here' }).click()
+  await hers.waitForURL((url) => url.pathname.startsWith('/c/') && !url.pathname.endsWith(id))
+  await prompts(hers).filter({ hasText: 'pears' }).waitFor()
+  await counter(hers, 'Version 2 of 2').waitFor({ state: 'detached' })
+
+  // A version that is asked for without a network stands at once, and is asked once when there is one.
+  await mine.context().setOffline(true)
+  await prompts(mine).hover()
+  await button(prompts(mine), 'Edit').click()
+  await box.fill('a question about plums [[chunks=1]]')
+  await button(mine, 'Save and ask').click()
+  await prompts(mine, 'pending').filter({ hasText: 'plums' }).waitFor()
+  expect(await prompts(mine).count()).toBe(1)
+  await mine.context().setOffline(false)
+  await counter(mine, 'Version 3 of 3').waitFor()
+  await reply(mine, 'complete').waitFor()
+  expect(emulator.requests.filter(({ prompt }) => prompt.includes('plums'))).toHaveLength(1)
+  for (const page of [mine, hers]) await page.context().close()
+}, 90_000)

@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { type Conversation, type Message, newId } from '#contract'
+import { newToken } from '../../server/access/tokens.ts'
+import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
+import { admit, enter, type Entered, introduce } from '../support/people.ts'
+import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+let emulator: Emulator
+let postgres: Postgres
+let server: TestServer
+let bobsCookie: Entered
+let ada: TestClient
+let bob: TestClient
+
+beforeAll(async () => {
+  emulator = await startEmulator()
+  postgres = await startPostgres()
+  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
+  const owner = await enter(server)
+  bobsCookie = await introduce(postgres.url, owner, 'Bob')
+  ada = await connect(server, owner.cookie)
+  bob = await connect(server, bobsCookie.cookie)
+}, 60_000)
+
+afterAll(async () => {
+  for (const client of [ada, bob]) await client.close()
+  expect(await server.stop()).toBe(0)
+  await emulator.stop()
+  await postgres.stop()
+}, 30_000)
+
+type Prompt = { readonly id: string; readonly replyId: string }
+
+async function room(): Promise<string> {
+  const id = newId()
+  await ada.rpc.conversation.create({ id, instructions: 'Be brief.' })
+  await admit(postgres.url, id, bobsCookie)
+  await ada.join(id)
+  await bob.join(id)
+  return id
+}
+
+async function ask(by: TestClient, conversationId: string, text: string): Promise<Prompt> {
+  const ids = { id: newId(), replyId: newId() }
+  await by.rpc.message.send({ ...ids, conversationId, text: `[[chunks=1]] ${text}`, kind: 'prompt' })
+  await ada.hearEnd(ids.replyId)
+  return ids
+}
+
+async function rows(id: string, by = ada): Promise<{ conversation: Conversation; messages: Map<string, Message> }> {
+  const { conversation, messages } = await by.rpc.conversation.pull({ id, since: 1, limit: 200 })
+  return { conversation, messages: new Map(messages.map((row) => [row.id, row])) }
+}
+
+/** The path that the room shows, oldest first. */
+async function shownIn(id: string, by = ada): Promise<string[]> {
+  const { conversation, messages } = await rows(id, by)
+  const path: string[] = []
+  for (let row = messages.get(conversation.headId ?? ''); row; row = messages.get(row.parentId ?? '')) path.unshift(row.id)
+  return path
+}
+
+const refusal = (code: string, data: object) => ({ code, data })
+
+test('a prompt that is said otherwise stands beside the first one, and the model hears what stands on its own path', async () => {
+  const id = await room()
+  const first = await ask(ada, id, 'apples')
+  const second = await ask(bob, id, 'and pears')
+  const before = await rows(id)
+  const edit = { id: newId(), of: first.id, text: '[[chunks=1]] plums', replyId: newId() }
+  const made = await ada.rpc.message.edit(edit)
+  expect(made.message).toMatchObject({ id: edit.id, parentId: null, kind: 'prompt', author: { name: 'Ada' } })
+  await bob.hear((frame) => frame[0] === 'conversation' && frame[1].id === id && frame[1].headId === edit.replyId)
+  await bob.hearEnd(edit.replyId)
+  const heard = await emulator.waitForRequest(({ prompt }) => prompt.includes('plums'))
+  for (const unheard of ['apples', 'pears']) expect(heard.rawBody).not.toContain(unheard)
+  const after = await rows(id)
+  for (const [messageId, row] of before.messages) expect(after.messages.get(messageId)).toEqual(row)
+  expect(await shownIn(id, bob)).toEqual([edit.id, edit.replyId])
+  expect(after.conversation).toMatchObject({ count: 6 })
+  // Sent again after a lost answer, nothing more is made.
+  expect((await ada.rpc.message.edit(edit)).message).toEqual(made.message)
+  expect((await rows(id)).messages.size).toBe(6)
+  // What comes next goes on from here.
+  const next = await ask(bob, id, 'more')
+  expect(await shownIn(id)).toEqual([edit.id, edit.replyId, next.id, next.replyId])
+  // Whose words they are is nobody else's to change; a reply has no author.
+  await expect(ada.rpc.message.edit({ ...edit, id: newId(), replyId: newId(), of: second.id })).rejects.toMatchObject(
+    refusal('FORBIDDEN', { reason: 'role' }),
+  )
+  await expect(ada.rpc.message.edit({ ...edit, id: newId(), replyId: newId(), of: first.replyId })).rejects.toMatchObject(
+    refusal('NOT_FOUND', { what: 'message' }),
+  )
+  await expect(bob.rpc.message.edit({ ...edit, of: second.id })).rejects.toMatchObject(refusal('CONFLICT', { reason: 'id_taken' }))
+})
+
+test('an answer is given anew, by another model when one is named, and chosen among its versions by anybody', async () => {
+  const id = await room()
+  const asked = await ask(ada, id, 'a riddle')
+  const later = await ask(bob, id, 'a hint')
+  const again = { replyId: newId(), of: asked.replyId, model: 'gemini-3.5-flash-lite' }
+  const made = await bob.rpc.message.regenerate(again)
+  expect(made).toMatchObject({ parentId: asked.id, askedBy: { name: 'Bob' }, text: '' })
+  await ada.hearEnd(again.replyId)
+  const requests = emulator.requests.filter(({ prompt }) => prompt.includes('a riddle') && !prompt.includes('a hint'))
+  expect(requests.map(({ model }) => model === 'gemini-3.5-flash-lite')).toEqual([false, true])
+  expect((await bob.rpc.message.regenerate(again)).id).toBe(again.replyId)
+  expect(await shownIn(id)).toEqual([asked.id, again.replyId])
+  // The version comes with what was said after it.
+  const select = { id: asked.replyId, operation: newId() }
+  const chosen = await bob.rpc.message.select(select)
+  expect(chosen.headId).toBe(later.replyId)
+  await ada.hear((frame) => frame[0] === 'conversation' && frame[1].id === id && frame[1].revision === chosen.revision)
+  expect(await shownIn(id)).toEqual([asked.id, asked.replyId, later.id, later.replyId])
+  await ada.rpc.message.select({ id: again.replyId })
+  // The same call once more, after somebody else has chosen: it was carried out.
+  expect((await bob.rpc.message.select(select)).headId).toBe(again.replyId)
+  await expect(ada.rpc.message.regenerate({ replyId: newId(), of: asked.id })).rejects.toMatchObject(
+    refusal('NOT_FOUND', { what: 'reply' }),
+  )
+})
+
+test('a reply that ends on another path leaves the room where it was', async () => {
+  const id = await room()
+  const first = await ask(ada, id, 'the first')
+  const mark = newId()
+  const running = { id: newId(), replyId: newId() }
+  await bob.rpc.message.send({ ...running, conversationId: id, text: `[[hand]] ${mark}`, kind: 'prompt' })
+  const answer = await emulator.next({ prompt: mark })
+  const edit = { id: newId(), of: first.id, text: '[[chunks=1]] the other first', replyId: newId() }
+  await ada.rpc.message.edit(edit)
+  const { headId } = (await rows(id)).conversation
+  expect(headId).toBe(edit.replyId)
+  await answer.write('done')
+  await answer.finish()
+  await ada.hearEnd(running.replyId)
+  await ada.hearEnd(edit.replyId)
+  await eventually(async () => (await rows(id)).conversation.runningId === null)
+  expect((await rows(id)).conversation.headId).toBe(edit.replyId)
+  expect((await bob.rpc.message.select({ id: running.id })).headId).toBe(running.replyId)
+})
+
+test('a room goes on elsewhere from any message: a copy of its path, and nothing of the others', async () => {
+  const id = await room()
+  const first = await ask(ada, id, 'the way here')
+  await bob.rpc.message.send({ id: newId(), conversationId: id, text: 'between us', kind: 'note', replyId: newId() })
+  const unwanted = await ask(bob, id, 'unwanted')
+  const copy = { id: newId(), of: first.replyId }
+  const made = await bob.rpc.conversation.fork(copy)
+  expect(made).toMatchObject({ id: copy.id, count: 2, instructions: 'Be brief.' })
+  expect(await bob.rpc.conversation.fork(copy)).toEqual(made)
+  const copied = [...(await rows(copy.id, bob)).messages.values()]
+  expect(copied.map(({ kind, text }) => [kind, text.includes('the way here')])).toEqual([
+    ['prompt', true],
+    ['reply', expect.any(Boolean)],
+  ])
+  expect(copied[0]).toMatchObject({ author: { name: 'Ada' }, parentId: null })
+  expect(copied.at(-1)?.id).toBe(made.headId ?? '')
+  // It is nobody else's, and what is said there is heard only there.
+  await expect(ada.rpc.conversation.join({ id: copy.id, since: 0, limit: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  await bob.join(copy.id)
+  const next = { id: newId(), replyId: newId() }
+  await bob.rpc.message.send({ ...next, conversationId: copy.id, text: '[[chunks=1]] from here', kind: 'prompt' })
+  await bob.hearEnd(next.replyId)
+  const { rawBody } = await emulator.waitForRequest(({ prompt }) => prompt.includes('from here'))
+  expect(rawBody).toContain('the way here')
+  for (const unheard of ['between us', 'unwanted']) expect(rawBody).not.toContain(unheard)
+  expect(await shownIn(id)).toEqual([first.id, first.replyId, unwanted.id, unwanted.replyId])
+})
+
+test('whoever reads a share is shown the version that the room shows', async () => {
+  const id = await room()
+  const first = await ask(ada, id, 'shared as it was')
+  const share = { id: newId(), token: newToken() }
+  await ada.rpc.link.share({ ...share, conversationId: id, label: '', lastsMs: null })
+  const edit = { id: newId(), of: first.id, text: '[[chunks=1]] shared otherwise', replyId: newId() }
+  await ada.rpc.message.edit(edit)
+  await ada.hearEnd(edit.replyId)
+  const page = async () => (await fetch(new URL(`/s/${share.token}`, server.url))).text()
+  const otherwise = await page()
+  expect([otherwise.includes(edit.id), otherwise.includes(first.id)]).toEqual([true, false])
+  // Bun's WebSocket takes headers; the browser's type of the constructor does not know them.
+  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
+  const socket = new Socket(new URL(`/s/${share.token}/live`, server.url.replace('http', 'ws')), {
+    headers: { origin: new URL(server.url).origin },
+  })
+  const heard: string[] = []
+  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => void heard.push(String(data)))
+  await eventually(async () => heard.length > 0)
+  await ada.rpc.message.select({ id: first.id })
+  await eventually(async () => heard.includes(JSON.stringify(['head', first.replyId])))
+  socket.close()
+  expect(await page()).toContain(first.id)
+})
