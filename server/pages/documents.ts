@@ -54,6 +54,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div data-island="you-panel" data-when="opened"></div>
 <div data-island="usage-panel" data-when="opened"></div>
 <div data-island="server-panel" data-when="opened"></div>
+<div data-island="search-panel" data-when="opened"></div>
 </div>
 </body>`,
   })

@@ -16,7 +16,7 @@ const POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  'trusted-types svelte-trusted-html confab-markdown confab-worker',
+  'trusted-types svelte-trusted-html confab-markdown confab-worker confab-search',
 ].join('; ')
 
 const HEADERS: Record<string, string> = {
