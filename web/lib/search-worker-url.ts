@@ -1,3 +1,4 @@
+// oxlint-disable-next-line no-restricted-imports, import/default -- Vite's word for the address of a worker: nothing of it is loaded here
 import address from '../search-worker.ts?worker&url'
 import { trusted } from './trusted.ts'
 

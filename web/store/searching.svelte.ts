@@ -75,5 +75,6 @@ export class Searching {
 }
 
 function say(question: SearchQuestion): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
   worker?.postMessage(question)
 }

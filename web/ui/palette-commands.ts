@@ -1,5 +1,5 @@
 import { ChartColumn, type IconNode, LogOut, Server, SlidersHorizontal, SquarePen, UserPlus, UserRound, Users } from 'lucide'
-import { openPanel } from './panels.svelte.ts'
+import { openPanel } from '../lib/panels.svelte.ts'
 
 /** `run` null: begins a conversation, which only the store can. */
 export type Command = { readonly id: string; readonly name: string; readonly icon: IconNode; readonly run: (() => void) | null }
