@@ -19,6 +19,5 @@ addEventListener('message', ({ data }: MessageEvent<SearchQuestion>) => {
 })
 
 function answer(message: SearchAnswer): void {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the page that made this worker has none to name
   postMessage(message)
 }
