@@ -134,7 +134,12 @@ describe.each(devices)('the palette on %s', (name, options) => {
     await palette(page).waitFor({ state: 'hidden' })
     expect(new URL(page.url())).toMatchObject({ pathname: `/c/${garden}`, hash: `#m-${oldest}` })
     const message = log(page).locator(`article[data-message-id="${oldest}"]`)
-    await eventually(async () => expect(await message.evaluate((element) => element.getBoundingClientRect().top)).toBeLessThan(600))
+    await eventually(async () => {
+      const box = await message.boundingBox({ timeout: 1_000 })
+      if (!box || box.y < 0 || box.y > 600)
+        throw new Error(`at ${JSON.stringify(box)}: ${(await page.locator('main').innerText()).slice(0, 300)}`)
+      return true
+    })
   }, 30_000)
 
   test('says that it has only looked at this device while there is no network', async () => {
