@@ -1,6 +1,20 @@
 import { ChartColumn, type IconNode, LogOut, Server, SlidersHorizontal, SquarePen, UserPlus, UserRound, Users } from 'lucide'
 import { openPanel } from '../lib/panels.svelte.ts'
 
+/** One line of the palette. */
+export type Choice = {
+  readonly id: string
+  readonly look:
+    | { readonly kind: 'icon'; readonly icon: IconNode }
+    | { readonly kind: 'person'; readonly id: string; readonly name: string }
+  readonly text: string
+  readonly ranges: readonly (readonly [number, number])[]
+  readonly detail: string
+  /** Of a message. */
+  readonly time?: number
+  readonly run: () => unknown
+}
+
 /** `run` null: begins a conversation, which only the store can. */
 export type Command = { readonly id: string; readonly name: string; readonly icon: IconNode; readonly run: (() => void) | null }
 
