@@ -6,6 +6,9 @@ import { conversation, member, message, person } from './schema.ts'
 /** Of a text that is searched: more of it might not fit a tsvector, and then the message could not be stored at all. */
 const SEARCHED = sql`to_tsvector('simple'::regconfig, left(${message.text}, 64000))`
 
+/** The end of the year 9999: later times no database reads. */
+const LAST_MS = 253_402_300_799_999
+
 type Asked = { readonly query: string; readonly limit: number; readonly before?: { createdAt: number; messageId: string } | undefined }
 
 /** Messages of a person's rooms that have every word of a query, newest first. */
@@ -15,7 +18,6 @@ export async function searchMessages(db: Queryable, personId: string, asked: Ask
   const query = storable(asked.query).toLowerCase()
   const looked = tsquery(query)
   if (!looked) return { hits: [], more: false }
-  const at = sql`date_trunc('milliseconds', ${message.createdAt})`
   const found = await db
     .select({
       messageId: message.id,
@@ -35,10 +37,11 @@ export async function searchMessages(db: Queryable, personId: string, asked: Ask
         sql`${SEARCHED} @@ ${looked}`,
         isNull(message.deletedAt),
         or(isNull(message.state), sql`${message.state} not in ('queued', 'streaming')`),
-        before && sql`(${at}, ${message.id}) < (${new Date(before.createdAt).toISOString()}::timestamptz, ${before.messageId}::uuid)`,
+        before &&
+          sql`(${message.createdAt}, ${message.id}) < (${new Date(Math.min(before.createdAt, LAST_MS)).toISOString()}::timestamptz, ${before.messageId}::uuid)`,
       ),
     )
-    .orderBy(desc(at), desc(message.id))
+    .orderBy(desc(message.createdAt), desc(message.id))
     .limit(limit + 1)
   const shown = terms(query)
   const hits = found.slice(0, limit).map(({ text, createdAt, ...hit }) => ({

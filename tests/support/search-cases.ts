@@ -94,6 +94,11 @@ export function searchCases(kind: Database['kind']): void {
       expect(first.more).toBe(true)
       expect(hit).toMatchObject({ kind: 'reply', author: 'gemini', createdAt: 3_000, snippet: { ranges: [[2, 5]] } })
       const second = await searchMessages(db, ada, { query: 'fox', limit: 1, before: hit })
+      expect(
+        await searchMessages(db, ada, { query: 'fox', limit: 5, before: { ...hit, createdAt: Number.MAX_SAFE_INTEGER } }),
+      ).toMatchObject({
+        hits: [{}, {}],
+      })
       expect(second).toMatchObject({ hits: [{ author: 'Ada', createdAt: 1_000 }], more: false })
     })
 

@@ -13,6 +13,7 @@ type RoomTexts = { readonly version: string; readonly messages: readonly Kept[] 
 export class SearchTexts {
   readonly #db: Database
   readonly #rooms = new Map<string, RoomTexts>()
+  #sorted: readonly Kept[] | null = null
   #reading = Promise.resolve()
 
   constructor(db: Database) {
@@ -31,17 +32,26 @@ export class SearchTexts {
   find(terms: readonly Term[], limit: number): SearchHit[] {
     if (terms.length === 0) return []
     const found: { kept: Kept; worth: number }[] = []
-    for (const { messages } of this.#rooms.values()) {
-      for (const kept of messages) {
-        if (!terms.every(({ text }) => kept.plain.includes(text))) continue
-        const atWords = terms.filter((term) => startsWord(kept.plain, placeOf(kept.plain, term))).length
-        found.push({ kept, worth: kept.message.createdAt + atWords * WORD_MS })
-      }
+    for (const kept of this.#newestFirst()) {
+      // What is older cannot be worth as much as the last of those that are shown.
+      const last = found[limit - 1]
+      if (last && kept.message.createdAt + terms.length * WORD_MS <= last.worth) break
+      if (!terms.every(({ text }) => kept.plain.includes(text))) continue
+      const atWords = terms.filter((term) => startsWord(kept.plain, placeOf(kept.plain, term))).length
+      const worth = kept.message.createdAt + atWords * WORD_MS
+      if (last && worth <= last.worth) continue
+      const at = found.findLastIndex((other) => other.worth >= worth) + 1
+      found.splice(at, 0, { kept, worth })
+      if (found.length > limit) found.pop()
     }
-    return found
-      .sort((one, other) => other.worth - one.worth)
-      .slice(0, limit)
-      .map(({ kept }) => toHit(kept.message, terms))
+    return found.map(({ kept }) => toHit(kept.message, terms))
+  }
+
+  #newestFirst(): readonly Kept[] {
+    this.#sorted ??= [...this.#rooms.values()]
+      .flatMap(({ messages }) => messages)
+      .sort((one, other) => other.message.createdAt - one.message.createdAt)
+    return this.#sorted
   }
 
   // What of a room shows that its messages are others now.
@@ -63,7 +73,9 @@ export class SearchTexts {
       this.#rooms.set(id, { version, messages: await this.#messages(id) })
       changed = true
     }
-    if (changed) onchange()
+    if (!changed) return
+    this.#sorted = null
+    onchange()
   }
 
   async #messages(id: string): Promise<Kept[]> {
