@@ -13,4 +13,5 @@ CREATE TABLE "passkey" (
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint
-CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");
+CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");--> statement-breakpoint
+CREATE INDEX "message_text" ON "message" USING gin (to_tsvector('simple'::regconfig, left("text", 64000)));

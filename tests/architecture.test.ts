@@ -49,7 +49,7 @@ test('there is one place where text becomes HTML', () => {
   const trusting = sources.filter(
     (file) => file.startsWith('web/') && /\bcreatePolicy\b|lib\/trusted\.ts'|\.\/trusted\.ts'/.test(text(file)),
   )
-  expect(trusting).toEqual(['web/lib/html.ts', 'web/lib/trusted.ts', 'web/lib/worker-url.ts'])
+  expect(trusting).toEqual(['web/lib/html.ts', 'web/lib/search-worker-url.ts', 'web/lib/trusted.ts', 'web/lib/worker-url.ts'])
 })
 
 test('no script is made from text', () => {

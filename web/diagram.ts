@@ -34,6 +34,7 @@ async function draw({ source, colours }: DrawDiagram): Promise<void> {
     })
     const { svg } = await mermaid.render(PLACE, withoutMarkup(source))
     document.body.style.backgroundColor = colours.ground
+    document.body.toggleAttribute('data-dark', isDark(colours.ground))
     putHtml(document.body, svg)
     keepReadable(document.querySelector('svg'))
     drawn = true
@@ -56,6 +57,12 @@ function withoutMarkup(source: string): string {
 /** On a narrow screen a wide drawing scrolls before its words become too small. */
 function keepReadable(drawing: SVGSVGElement | null): void {
   if (drawing) drawing.style.minWidth = `${Math.round(drawing.viewBox.baseVal.width * SMALLEST)}px`
+}
+
+/** Of a colour as browsers write it. On paper the page's style sheet turns such a drawing into a light one. */
+function isDark(colour: string): boolean {
+  const [red = 255, green = 255, blue = 255] = (colour.match(/[\d.]+/g) ?? []).map(Number)
+  return red + green + blue < 3 * 128
 }
 
 function themeOf({ ink, ground, line, box, accent }: Colours): Record<string, string> {

@@ -4,6 +4,7 @@
  */
 export { isId, newId } from './ids.ts'
 export { CLOSE, HEARTBEAT, LIMITS, TYPING } from './limits.ts'
+export { fold, placeOf, rangesOf, type Snippet, snippet, type Term, terms } from './search-text.ts'
 export { isOpen } from './states.ts'
 export { addressesModel, label, preview, storable } from './text.ts'
 export { MINIMUM_WIRE, WIRE } from './version.ts'
@@ -12,6 +13,7 @@ export type { Frame } from './frames.ts'
 export type { Link, Member, Membership, Session } from './people.ts'
 export type { NewPasskey, Passkey, PasskeyOffer } from './passkeys.ts'
 export type { contract } from './procedures.ts'
+export type { SearchHit } from './search.ts'
 export type { SharedPage, ShareFrame } from './share.ts'
 export type { Budget, Health, PersonRow, RoomRow, UsageRow } from './spending.ts'
 export type {

@@ -40,6 +40,9 @@ export const LIMITS = {
   sharedRows: 200,
   sharedReaders: 500,
   usageDays: 366,
+  /** Of what is looked for in messages, and what is found of it at once. */
+  queryLength: 200,
+  searchHits: 50,
 } as const
 
 /** Typing: a tab says it at most every `everyMs`, and the others take it for over after `overMs`. */

@@ -7,6 +7,7 @@ import { link, member, presence, session } from './people-procedures.ts'
 import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
 import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict } from './records.ts'
+import { search } from './search.ts'
 
 const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
 const text = Type.String({ minLength: 1, maxLength: LIMITS.messageLength })
@@ -110,6 +111,7 @@ export const contract = {
   link,
   passkey,
   presence,
+  search,
   usage,
   admin,
 }

@@ -123,6 +123,8 @@ export const message = pgTable(
     unique('message_position').on(table.conversationId, table.position),
     index().on(table.conversationId, table.revision),
     index().on(table.parentId),
+    // Not all of a text: a tsvector has an end, and a message that comes to it could not be stored.
+    index('message_text').using('gin', sql`to_tsvector('simple'::regconfig, left(${table.text}, 64000))`),
     // The few replies that are not finished are all that a start has to look at.
     index('message_open')
       .on(table.state)

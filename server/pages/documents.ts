@@ -54,6 +54,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div data-island="you-panel" data-when="opened"></div>
 <div data-island="usage-panel" data-when="opened"></div>
 <div data-island="server-panel" data-when="opened"></div>
+<div data-island="search-panel" data-when="opened"></div>
 </div>
 </body>`,
   })
@@ -101,11 +102,22 @@ ${link ? `<p><a class="button primary" href="${escape(link.href)}">${escape(link
   })
 }
 
+// On paper the frame keeps its height and gets another width, and the page around it is light.
+const DIAGRAM_STYLE = `
+body { margin: 0 }
+svg { display: block; margin: 0 auto; max-width: 100%; height: auto }
+@media print {
+  svg { width: 100% !important; min-width: 0 !important; max-width: none !important; height: 100vh !important }
+  body { background: none !important }
+  body[data-dark] { filter: invert(1) hue-rotate(180deg) }
+}
+`
+
 /** A frame that draws one diagram; see `framed`. */
 export function diagramDocument(script: string): string {
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Diagram</title><style>body{margin:0}svg{display:block;margin:0 auto;max-width:100%;height:auto}</style></head>
+<head><meta charset="utf-8"><title>Diagram</title><style>${DIAGRAM_STYLE}</style></head>
 <body><script src="${escape(script)}"></script></body>
 </html>
 `

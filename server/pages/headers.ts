@@ -1,7 +1,7 @@
 /**
  * On every answer. Nothing is allowed but what the pages need: own scripts, styles, images and sockets. `require-trusted-types-for` makes the
  * browser itself refuse any HTML that did not pass one of the named policies (the templates' and the markdown renderer's), and any worker but
- * the one whose address the third policy makes.
+ * the two whose addresses the other policies make.
  */
 const POLICY = [
   "default-src 'none'",
@@ -16,7 +16,7 @@ const POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  'trusted-types svelte-trusted-html confab-markdown confab-worker',
+  'trusted-types svelte-trusted-html confab-markdown confab-worker confab-search',
 ].join('; ')
 
 const HEADERS: Record<string, string> = {

@@ -8,6 +8,7 @@ import { passkeyProcedures } from './passkey.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
 import { os, type Parts } from './router.ts'
+import { searchProcedures } from './search.ts'
 import { sessionProcedures } from './session.ts'
 import { usageProcedures } from './usage.ts'
 
@@ -20,6 +21,7 @@ export function createRouter(parts: Parts) {
     message: { ...messageProcedures(parts), ...branches },
     reply: replyProcedures(parts),
     presence: presenceProcedures(parts),
+    search: searchProcedures(parts),
     usage: usageProcedures(parts),
     admin: adminProcedures(parts),
     member: memberProcedures(parts),

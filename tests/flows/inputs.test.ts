@@ -31,6 +31,7 @@ const FREE = [
   '/link/device',
   '/presence/look',
   '/usage/report',
+  '/search/messages',
   '/admin/overview',
   '/admin/setBudget',
   '/admin/revokeSession',

@@ -171,6 +171,7 @@ const ROWS: readonly Row[] = [
   { path: '/presence/look', input: ({ room }) => ({ conversationId: room }), outcomes: readers },
   { path: '/presence/typing', input: ({ room }) => ({ conversationId: room }), outcomes: writers },
   { path: '/presence/read', input: ({ room }) => ({ conversationId: room, count: 1 }), outcomes: readers },
+  { path: '/search/messages', input: () => ({ query: CANARY.slice(0, -2), limit: 50 }), outcomes: everybody('own') },
   { path: '/usage/report', input: () => ({ days: 2 }), outcomes: everybody('own') },
   { path: '/admin/overview', input: () => ({}), ...theServers },
   {

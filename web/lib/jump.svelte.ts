@@ -28,6 +28,8 @@ export class Jump {
       // Asked again whenever there are other rows.
       void show(to.id).then((found) => {
         if (target() !== to || to === this.#done) return
+        // Its rows may have come while it was asked for, and nothing changes any more after that.
+        if (found === 'shown' && this.#reach(to, keeper())) return
         this.state = found === 'shown' ? 'none' : found
         if (found === 'absent') this.#done = to
       })

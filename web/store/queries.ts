@@ -84,6 +84,23 @@ export function storedMessage(id: string): Promise<StoredMessage | undefined> {
   return store().db.messages.get(id)
 }
 
+/** Everybody else in this person's rooms, and in which of them, the one that was used last first. */
+export async function acquaintances(): Promise<{ person: Member['person']; rooms: string[] }[]> {
+  const { db, personId } = store()
+  const [rooms, rosters] = await Promise.all([conversations(), db.people.toArray()])
+  const known = new Map(rosters.map(({ conversationId, people }) => [conversationId, people]))
+  const found = new Map<string, { person: Member['person']; rooms: string[] }>()
+  for (const { id } of rooms) {
+    for (const { person } of known.get(id) ?? []) {
+      if (person.id === personId) continue
+      const other = found.get(person.id)
+      if (other) other.rooms.push(id)
+      else found.set(person.id, { person, rooms: [id] })
+    }
+  }
+  return [...found.values()]
+}
+
 /** How many replies of a room wait for their turn behind the one that runs. */
 export async function waitingReplies(conversationId: string): Promise<number> {
   const { messages, conversations } = store().db

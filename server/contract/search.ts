@@ -1,0 +1,33 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { LIMITS } from './limits.ts'
+import { procedure } from './procedure.ts'
+import { Id, oneOf, Revision, strict, Time } from './records.ts'
+
+/** A message that was found. */
+export const SearchHit = strict({
+  messageId: Id,
+  conversationId: Id,
+  position: Revision,
+  kind: oneOf('prompt', 'note', 'reply'),
+  /** Who wrote it; of a reply the model, empty where that is not known. */
+  author: Type.String(),
+  createdAt: Time,
+  /** `ranges`: what of the text was found, as [start, end) in UTF-16 units. */
+  snippet: strict({ text: Type.String(), ranges: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])) }),
+})
+export type SearchHit = Static<typeof SearchHit>
+
+export const search = {
+  /**
+   * Messages of the caller's rooms that have every word of the query, newest first; the last word may be the beginning of one, and words in quotes
+   * stand in a row. Replies that are being written are left out. `before`: the last hit of the page before.
+   */
+  messages: procedure(
+    strict({
+      query: Type.String({ minLength: 1, maxLength: LIMITS.queryLength }),
+      limit: Type.Integer({ minimum: 1, maximum: LIMITS.searchHits }),
+      before: Type.Optional(strict({ createdAt: Time, messageId: Id })),
+    }),
+    strict({ hits: Type.Array(SearchHit), more: Type.Boolean() }),
+  ),
+}

@@ -1,0 +1,18 @@
+import { searchMessages } from '../database/search.ts'
+import { Pace } from '../replies/pace.ts'
+import { os, type Parts } from './router.ts'
+
+/** Somebody who types all the time asks less often. */
+const A_MINUTE = 120
+
+export function searchProcedures({ db }: Parts) {
+  const pace = new Pace()
+  return {
+    messages: os.search.messages.handler(async ({ input, context, errors }) => {
+      const personId = context.socket.data.person.id
+      const retryAfterMs = pace.take(personId, A_MINUTE)
+      if (retryAfterMs > 0) throw errors.RATE_LIMITED({ data: { retryAfterMs } })
+      return searchMessages(db, personId, input)
+    }),
+  }
+}

@@ -1,0 +1,5 @@
+import { searchCases } from '../support/search-cases.ts'
+
+searchCases('postgres')
+searchCases('embedded')
+searchCases('neon')

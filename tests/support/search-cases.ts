@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { sql } from 'drizzle-orm'
+import { newId } from '#contract'
+import { type Database, type Db, rows } from '../../server/database/open.ts'
+import { conversation, member, message, person } from '../../server/database/schema.ts'
+import { searchMessages } from '../../server/database/search.ts'
+import { type DatabaseFixture, startDatabases, type TestDatabase } from './database.ts'
+
+const START_MS = 60_000
+const changed = sql`pg_current_xact_id()`
+
+/** What would make a tsvector of a whole text too long, or its words too long for an index. */
+const TEXTS = {
+  'a million different words': () => Array.from({ length: 150_000 }, (_, index) => `w${index.toString(36)}`).join(' '),
+  'one word of a million bytes': () => 'ä'.repeat(500_000),
+  'long words of four bytes each': () => Array.from({ length: 500 }, (_, index) => '𠮷'.repeat(480) + index).join(' '),
+  'different pairs of wide letters': () =>
+    Array.from({ length: 64_000 }, (_, index) => String.fromCodePoint(0x20000 + (index % 40_000)) + (index % 3 === 0 ? ' ' : '')).join(''),
+  'words in hyphens and addresses': () => Array.from({ length: 9_000 }, (_, index) => `häus-${index}-ünd.example.com/ä/${index}`).join(' '),
+}
+
+/** What is found, and by whom: the same for each of the doors. */
+export function searchCases(kind: Database['kind']): void {
+  describe(`messages are found in the ${kind} database`, () => {
+    let fixture: DatabaseFixture
+    let database: TestDatabase
+    let db: Db
+    const [ada, eve, room, other] = [newId(), newId(), newId(), newId()]
+    let position = 0
+
+    beforeAll(async () => {
+      fixture = await startDatabases(kind)
+      database = await fixture.open()
+      db = database.db
+      await db.insert(person).values([
+        { id: ada, name: 'Ada', kind: 'member' },
+        { id: eve, name: 'Eve', kind: 'member' },
+      ])
+      await db.insert(conversation).values([room, other].map((id) => ({ id, revision: 1, createdBy: ada, changed })))
+      await db.insert(member).values([
+        { conversationId: room, personId: ada, role: 'owner', changed },
+        { conversationId: other, personId: eve, role: 'owner', changed },
+      ])
+      await say(room, 'The quick brown fox jumps over the lazy dog', { createdAt: new Date(1_000) })
+      await say(room, 'A lazy afternoon, quickly gone: it’s the Zürich lake', { createdAt: new Date(2_000) })
+      await say(room, 'A deleted fox', { deletedAt: new Date() })
+      await say(room, 'A fox that is being written', { kind: 'reply', state: 'streaming' })
+      await say(room, 'A fox that was written', { kind: 'reply', state: 'complete', model: 'gemini', createdAt: new Date(3_000) })
+      await say(other, 'The fox of somebody else')
+    }, START_MS)
+    afterAll(async () => {
+      await database?.remove()
+      await fixture?.stop()
+    }, START_MS)
+
+    async function say(conversationId: string, text: string, more: Partial<typeof message.$inferInsert> = {}): Promise<void> {
+      position++
+      await db
+        .insert(message)
+        .values({ id: newId(), conversationId, kind: 'note', authorId: ada, text, position, revision: position, ...more })
+    }
+
+    async function found(query: string, personId = ada): Promise<string[]> {
+      const { hits } = await searchMessages(db, personId, { query, limit: 20 })
+      return hits.map(({ snippet }) => snippet.text)
+    }
+
+    test('by all of their words, the last one perhaps unfinished, newest first', async () => {
+      expect(await found('lazy quick')).toEqual([
+        'A lazy afternoon, quickly gone: it’s the Zürich lake',
+        'The quick brown fox jumps over the lazy dog',
+      ])
+      expect(await found('quick lazy ')).toEqual(['The quick brown fox jumps over the lazy dog'])
+      expect(await found('fo')).toEqual(['A fox that was written', 'The quick brown fox jumps over the lazy dog'])
+      expect(await found('ZÜRI')).toHaveLength(1)
+      expect(await found('lazy cat')).toEqual([])
+    })
+
+    test('by words in a row when they are in quotes', async () => {
+      expect(await found('"brown fox"')).toHaveLength(1)
+      expect(await found('"fox brown"')).toEqual([])
+      expect(await found('"the lazy')).toHaveLength(1)
+    })
+
+    test('only by those who are in the room', async () => {
+      expect(await found('fox', eve)).toEqual(['The fox of somebody else'])
+      expect(await found('fox', newId())).toEqual([])
+    })
+
+    test('page by page', async () => {
+      const first = await searchMessages(db, ada, { query: 'fox', limit: 1 })
+      const [hit] = first.hits
+      if (!hit) throw new Error('nothing was found')
+      expect(first.more).toBe(true)
+      expect(hit).toMatchObject({ kind: 'reply', author: 'gemini', createdAt: 3_000, snippet: { ranges: [[2, 5]] } })
+      const second = await searchMessages(db, ada, { query: 'fox', limit: 1, before: hit })
+      expect(
+        await searchMessages(db, ada, { query: 'fox', limit: 5, before: { ...hit, createdAt: Number.MAX_SAFE_INTEGER } }),
+      ).toMatchObject({
+        hits: [{}, {}],
+      })
+      expect(second).toMatchObject({ hits: [{ author: 'Ada', createdAt: 1_000 }], more: false })
+    })
+
+    test('or not, by anything that means something to a query', async () => {
+      for (const query of ["'", "a' & b", '\\', '!fox | (', ':*', "fox':*", '""', '"', '<->', '\0', '%', '💥', '- "" fox:*AB']) {
+        await found(query)
+      }
+    })
+
+    for (const [name, text] of Object.entries(TEXTS)) {
+      test(`and stored whatever their words: ${name}`, async () => {
+        const [whole, marked] = [text(), newId()]
+        await say(room, `${marked} ${whole}`)
+        expect(await found(marked)).toHaveLength(1)
+      })
+    }
+
+    test('with the help of an index', async () => {
+      const plan = await db.transaction(async (tx) => {
+        await tx.execute(sql`set local enable_seqscan = off`)
+        const looked = sql`to_tsvector('simple'::regconfig, left(text, 64000)) @@ plainto_tsquery('simple'::regconfig, 'fox')`
+        return JSON.stringify(await rows(tx, sql`explain select id from message where ${looked}`))
+      })
+      expect(plan).toContain('message_text')
+    })
+  })
+}

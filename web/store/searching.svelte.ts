@@ -1,0 +1,80 @@
+import { LIMITS, type SearchHit } from '#contract'
+import type { SearchAnswer, SearchQuestion } from '../lib/search-messages.ts'
+import { startSearchWorker } from '../lib/search-worker-url.ts'
+import { mergeHits } from '../lib/search-results.ts'
+import { refusedOf, refusedSentence } from '../lib/refused.ts'
+import { ask } from './requests.ts'
+import { store } from './store.ts'
+
+/** After the last key, before the server is asked. */
+const PAUSE_MS = 180
+const HITS = 30
+
+let worker: Worker | null = null
+
+/** What was found for a query: on this device at once, on the server a moment later. Made while a component is. */
+export class Searching {
+  #here = $state.raw<readonly SearchHit[]>([])
+  #there = $state.raw<readonly SearchHit[]>([])
+  /** The server was not asked yet, or has not answered. */
+  waiting = $state(false)
+  /** Why the server has found nothing; empty: it has answered. */
+  problem = $state('')
+  #query = ''
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  get hits(): SearchHit[] {
+    return mergeHits(this.#here, this.#there, HITS)
+  }
+
+  /** Listens to the worker, which is made with the first palette and ends with the page; the result ends the listening. */
+  start(): () => void {
+    if (!worker) {
+      worker = startSearchWorker()
+      say({ kind: 'open', personId: store().personId })
+    }
+    const hear = ({ data }: MessageEvent<SearchAnswer>) => {
+      if (data.kind === 'changed') this.#look()
+      else if (data.query === this.#query) this.#here = data.hits
+    }
+    const listening = worker
+    listening.addEventListener('message', hear)
+    return () => {
+      listening.removeEventListener('message', hear)
+      clearTimeout(this.#timer)
+    }
+  }
+
+  find(query: string): void {
+    this.#query = query.trim() === '' ? '' : query
+    clearTimeout(this.#timer)
+    this.problem = ''
+    this.waiting = this.#query !== ''
+    if (this.#query === '') this.#here = this.#there = []
+    else this.#timer = setTimeout(() => void this.#askServer(query), PAUSE_MS)
+    this.#look()
+  }
+
+  #look(): void {
+    if (this.#query !== '') say({ kind: 'find', query: this.#query })
+  }
+
+  async #askServer(query: string): Promise<void> {
+    try {
+      const { hits } = await ask('search.messages', { query: query.slice(0, LIMITS.queryLength), limit: HITS })
+      if (query === this.#query) this.#there = hits
+    } catch (error) {
+      if (query !== this.#query) return
+      this.#there = []
+      const refused = refusedOf(error)
+      this.problem = refused.code === 'offline' ? 'Offline: this device only.' : refusedSentence(refused)
+    } finally {
+      if (query === this.#query) this.waiting = false
+    }
+  }
+}
+
+function say(question: SearchQuestion): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
+  worker?.postMessage(question)
+}
