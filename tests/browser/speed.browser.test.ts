@@ -18,7 +18,7 @@ const SCORE = 95
 /** On Lighthouse's phone, whose processor is this machine's slowed down: on a slow or busy machine it is slower than any phone. */
 const PHONE_SCORE = 80
 /** Of all scripts of the first screen together, compressed. */
-const SCRIPT_BYTES = 90_000
+const SCRIPT_BYTES = 100_000
 const RUNS = 4
 
 let emulator: Emulator
@@ -113,7 +113,7 @@ test(`Lighthouse gives the room at least ${SCORE} for performance and accessibil
   expect(phone.performance, phone.figures).toBeGreaterThanOrEqual(PHONE_SCORE)
 }, 320_000)
 
-test('the first screen needs at most 90 kB of script, and no script has a validator in it', async () => {
+test('the first screen needs at most 100 kB of script, and no script has a validator in it', async () => {
   const context = await signedInContext(browser, server)
   const page = await context.newPage()
   const scripts = new Map<string, Promise<string>>()
