@@ -9,6 +9,7 @@ import { longOutage } from './outage.ts'
 import { revocation } from './revocation.ts'
 import { searching } from './search.ts'
 import { streaming } from './streaming.ts'
+import { typing } from './typing.ts'
 
 const parts: Record<string, () => Promise<string>> = {
   'fan-out': () => fanOut({ sockets: 1_000, chunksPerSecond: 50, seconds: 5, rounds: 3 }),
@@ -16,6 +17,7 @@ const parts: Record<string, () => Promise<string>> = {
   crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
   drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
   search: () => searching({ here: 50_000, there: 200_000, rounds: 30 }),
+  typing: () => typing({ rounds: 3, keys: 60, messages: 2_000 }),
   revocation: () => revocation({ rounds: 20 }),
   outage: () => longOutage({ seconds: 60, sends: 15 }),
 }

@@ -7,10 +7,10 @@ import {
   removeConversation,
   resumeReply,
   retrySend,
-  saveDraft,
   sendPrompt,
   stopReply,
 } from '../../web/store/commands.ts'
+import { saveDraft } from '../../web/store/drafts.ts'
 import { editPrompt, regenerateReply, selectVersion } from '../../web/store/branches.ts'
 import { conversation, conversations, draft, messages, unsent } from '../../web/store/queries.ts'
 import { openStore, type Store } from '../../web/store/store.ts'

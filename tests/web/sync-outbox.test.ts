@@ -7,10 +7,10 @@ import {
   renameConversation,
   resumeReply,
   retrySend,
-  saveDraft,
   sendPrompt,
   stopReply,
 } from '../../web/store/commands.ts'
+import { saveDraft } from '../../web/store/drafts.ts'
 import { draft, messages, unsent } from '../../web/store/queries.ts'
 import { openStore } from '../../web/store/store.ts'
 import { eventually } from '../support/eventually.ts'

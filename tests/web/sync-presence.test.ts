@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { ORPCError } from '@orpc/server'
 import { type Member, newId, TYPING } from '#contract'
 import { RefusedError } from '../../web/lib/refused.ts'
-import { draft, draftRow, membership, people } from '../../web/store/queries.ts'
+import { draft, membership, people } from '../../web/store/queries.ts'
 import { apply } from '../../web/store/apply.ts'
 import { markRead } from '../../web/store/reading.ts'
 import { ask, tellTyping } from '../../web/store/requests.ts'
 import { withdrawPrompt } from '../../web/store/steering.ts'
-import { saveDraft } from '../../web/store/commands.ts'
+import { saveDraft } from '../../web/store/drafts.ts'
 import { openStore, type Outcome, useStore } from '../../web/store/store.ts'
 import { Typing } from '../../web/store/typing.ts'
 import { eventually } from '../support/eventually.ts'
@@ -283,7 +283,7 @@ describe('a call that somebody waits for', () => {
       const { id, promptId, outcomes, drafts } = await waiting()
       outcomes.push(started, started)
       expect(await refusal(withdrawPrompt(promptId))).toMatchObject({ code: 'CONFLICT' })
-      expect(await draftRow(id)).toBeUndefined()
+      expect(await draft(id)).toBe('')
       await saveDraft(id, 'second thought', 'a box')
       expect(await refusal(withdrawPrompt(promptId))).toMatchObject({ code: 'CONFLICT' })
       expect(await draft(id)).toBe('second thought')

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { type Member, type Message, newId, type Role, type UsageRow } from '#contract'
 import { compose, invitation, readersHint } from '../../web/lib/composing.ts'
-import { DraftKeeper } from '../../web/lib/draft-keeper.ts'
 import { hereFirst, rosterWords, typingWords, watching } from '../../web/lib/people-words.ts'
 import { RefusedError, type Refused, refusedOf, refusedSentence } from '../../web/lib/refused.ts'
 import { roomLine, unreadCount, unsentState } from '../../web/lib/room-row.ts'
@@ -134,29 +133,6 @@ describe('a room of several people', () => {
     ]
     expect(['a', 'b', 'c'].map((id) => unsentState(id, waiting))).toEqual(['waiting', 'failed', 'none'])
   })
-})
-
-test('a text that a command puts before what is typed comes into the box, and nothing else does', () => {
-  const keeper = new DraftKeeper(async () => undefined)
-  keeper.enter(newId())
-  keeper.typed('and then')
-  expect(keeper.incoming('something else')).toBeNull()
-  expect(keeper.incoming('withdrawn\n\nand then', 'another tab')).toBeNull()
-  expect(keeper.incoming('withdrawn\n\nand then')).toBe('withdrawn\n\nand then')
-  expect(keeper.incoming('withdrawn\n\nand then')).toBeNull()
-  expect(keeper.incoming('and then', 'another tab')).toBeNull()
-  expect(keeper.incoming('')).toBeNull()
-  expect(keeper.incoming('and then')).toBe('and then')
-  expect(keeper.incoming('then')).toBeNull()
-})
-
-test('a text that a command has put into the box and takes back stays when it was written on', () => {
-  const keeper = new DraftKeeper(async () => undefined)
-  keeper.enter(newId())
-  keeper.typed('and then')
-  expect(keeper.incoming('withdrawn\n\nand then')).toBe('withdrawn\n\nand then')
-  keeper.typed('withdrawn\n\nand then more')
-  expect(keeper.incoming('and then')).toBeNull()
 })
 
 describe('usage', () => {

@@ -1,91 +1,99 @@
+/** As it is stored: see `Draft` of the store. */
+type Stored = { readonly text: string; readonly by?: string; readonly at?: number }
+type Save = (conversationId: string, text: string, by: string, at: number) => Promise<void>
+
 /**
- * Stands between what is being typed and the store that keeps it. The store reports every change, also those made here: only a text
- * that came from elsewhere (another tab, a message that was given up, a reload) is taken over, and only while nobody has typed here.
+ * Stands between what is being typed and the store that keeps it for all tabs. Of two texts the one counts that was typed last, here or in another tab;
+ * so nothing replaces what is being typed. The store reports every change, also those made here, and sometimes late.
  */
 export class DraftKeeper {
-  #save: (conversationId: string, text: string, by: string) => Promise<void>
-  /** What this box has written is never news to it: it may be reported late, when the box holds something else or has sent it. */
+  readonly #save: Save
+  /** What this box has written is never news to it: it may be reported when the box holds something else or has sent it. */
   #id = ''
   #conversationId: string | null = null
   #text = ''
-  /** What was taken over from the store and not touched since. */
-  #taken = ''
-  /** What the box holds since a command has put a text before what was in it. */
-  #put = ''
-  /** What was sent last and may still be reported as the draft, until the store says that the draft is gone. */
-  #sent: string | null = null
+  /** When the text was typed; before everything when nothing was. */
+  #at = -1
+  /** The store has said what it has. Until then nothing is saved: what is typed goes behind what is there. */
+  #loaded = false
   /** By room, what is to be saved when the save that runs has ended. */
-  readonly #waiting = new Map<string, string>()
-  /** The room whose draft is being saved. */
-  #saving: string | null = null
+  readonly #waiting = new Map<string, { text: string; by: string; at: number }>()
+  #saving = false
 
-  constructor(save: (conversationId: string, text: string, by: string) => Promise<void>) {
+  constructor(save: Save) {
     this.#save = save
   }
 
-  /** Another room. */
-  enter(conversationId: string | null): void {
+  /** Another room. Returns what is in the box then: what was written before there was any room belongs to the first one. */
+  enter(conversationId: string | null): string {
+    const carried = this.#conversationId === null ? this.#text : ''
     // A new one for every visit: what was written on an earlier one has to come back.
     this.#id = Math.random().toString(36).slice(2)
     this.#conversationId = conversationId
     this.#text = ''
-    this.#taken = ''
-    this.#put = ''
-    this.#sent = null
+    this.#at = -1
+    this.#loaded = false
+    if (carried !== '') this.#change(carried)
+    return carried
   }
 
   /** Saves at once: a page that goes away ends every write that has not begun, so that nothing can be put off until then. */
   typed(text: string): void {
-    this.#text = text
-    this.#taken = ''
-    if (this.#conversationId === null) return
-    this.#waiting.set(this.#conversationId, text)
-    if (this.#saving === null) void this.#run()
+    this.#change(text)
+    if (this.#conversationId === null || !this.#loaded) return
+    this.#waiting.set(this.#conversationId, { text, by: this.#id, at: this.#at })
+    if (!this.#saving) void this.#run()
   }
 
-  /** The command that sends clears the stored draft itself. */
-  sent(text: string): void {
+  /** The command that sends clears the stored draft itself, as that of this box at this moment; null: it was another one. */
+  sent(): { by: string; at: number } | null {
     if (this.#conversationId !== null) this.#waiting.delete(this.#conversationId)
-    this.#text = ''
-    this.#sent = text
+    this.#change('')
+    return this.#loaded ? { by: this.#id, at: this.#at } : null
   }
 
   /** The text to show instead, or null when what is in the box stays. */
-  incoming(stored: string, by = ''): string | null {
-    if (stored === '') this.#sent = null
+  incoming(stored: Stored | undefined): string | null {
+    const { text, by, at = 0 } = stored ?? { text: '', at: -1 }
+    if (!this.#loaded) return this.#load(text, at)
     if (by === this.#id) return null
-    // A command has put a text before what is in the box.
-    if (by === '' && this.#text !== '' && stored !== this.#text && stored.endsWith(this.#text)) {
-      this.#text = stored
-      this.#taken = ''
-      this.#put = stored
-      return stored
+    if (at > this.#at) {
+      this.#text = text
+      this.#at = at
+      return text
     }
-    // It takes it back, and nobody has typed since.
-    if (by === '' && stored !== '' && this.#text === this.#put && stored !== this.#put && this.#put.endsWith(stored)) {
-      this.#text = stored
-      this.#put = ''
-      return stored
+    // A command has put a text before what was in the box, and was not told yet what was typed since.
+    if (by || this.#text === '' || text === this.#text || !text.endsWith(this.#text)) return null
+    this.typed(text)
+    return text
+  }
+
+  #load(text: string, at: number): string | null {
+    this.#loaded = true
+    if (this.#at === -1) {
+      this.#text = text
+      this.#at = at
+      return text
     }
-    // While it is being saved here, the store may report what this box held some keys ago.
-    if (this.#isSaving() || stored === this.#text || stored === this.#sent) return null
-    if (this.#text !== '' && this.#text !== this.#taken) return null
-    this.#text = stored
-    this.#taken = stored
-    return stored
+    this.#at = Math.max(this.#at, at)
+    const whole = text + this.#text
+    if (this.#text !== '') this.typed(whole)
+    return whole
+  }
+
+  // Always later than what it changes, also when the clock of the device was set back.
+  #change(text: string): void {
+    this.#text = text
+    this.#at = Math.max(Date.now(), this.#at + 1)
   }
 
   async #run(): Promise<void> {
-    for (const [conversationId, text] of this.#waiting) {
-      this.#saving = conversationId
+    this.#saving = true
+    for (const [conversationId, { text, by, at }] of this.#waiting) {
       this.#waiting.delete(conversationId)
       // What could not be saved is still in the box.
-      await this.#save(conversationId, text, this.#id).catch(() => undefined)
+      await this.#save(conversationId, text, by, at).catch(() => undefined)
     }
-    this.#saving = null
-  }
-
-  #isSaving(): boolean {
-    return this.#saving !== null && this.#saving === this.#conversationId
+    this.#saving = false
   }
 }

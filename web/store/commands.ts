@@ -1,6 +1,7 @@
 import type { Table } from 'dexie'
 import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, storable } from '#contract'
 import type { OutboxCall } from './database.ts'
+import { changeDraft, keepNewest } from './drafts.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
 import { isAlone } from './people.ts'
@@ -67,8 +68,16 @@ export async function removeConversation(id: string): Promise<void> {
   })
 }
 
-/** Writes a prompt into a room, or a note, and clears its draft. Returns the message's id. */
-export function sendPrompt(conversationId: string, text: string, kind: PersonMessage['kind'] = 'prompt'): Promise<string> {
+/**
+ * Writes a prompt into a room, or a note, and clears the draft that it was, unless that was written on since; null: it was none. Returns the
+ * message's id.
+ */
+export function sendPrompt(
+  conversationId: string,
+  text: string,
+  kind: PersonMessage['kind'] = 'prompt',
+  draft: { by: string; at: number } | null = { by: '', at: Date.now() },
+): Promise<string> {
   const target = store()
   const { db } = target
   const id = newId()
@@ -81,7 +90,7 @@ export function sendPrompt(conversationId: string, text: string, kind: PersonMes
     const input = { id, conversationId, text: clean, kind, replyId: newId() }
     const seq = await enqueue(db, conversationId, { procedure: 'message.send', input })
     await db.messages.add(guessedMessage(input, { seq, author, createdAt, delivery: 'pending' }))
-    await db.drafts.delete(conversationId)
+    if (draft) await keepNewest(db, { conversationId, text: '', ...draft })
     if (row) {
       const guess = {
         title: row.title === '' ? preview(clean, TITLE_FROM_PROMPT) : row.title,
@@ -118,15 +127,7 @@ export async function discardSend(messageId: string): Promise<void> {
     if (message?.delivery !== 'failed') return
     await db.outbox.delete(message.position - PENDING_POSITION)
     await db.messages.delete(messageId)
-    const draft = await db.drafts.get(message.conversationId)
-    if (!draft?.text) await db.drafts.put({ conversationId: message.conversationId, text: message.text })
-  })
-}
-
-export async function saveDraft(conversationId: string, text: string, by = ''): Promise<void> {
-  const { drafts } = store().db
-  await change([drafts], async () => {
-    await (text === '' ? drafts.delete(conversationId) : drafts.put({ conversationId, text, by }))
+    await changeDraft(db, message.conversationId, (draft) => draft || message.text)
   })
 }
 

@@ -55,8 +55,11 @@ export type OutboxEntry = {
   createdAt: number
 }
 
-/** `by`: the composer that wrote it, which knows better than the store what it holds; missing when a command did. */
-export type Draft = { conversationId: string; text: string; by?: string }
+/**
+ * `by`: the composer that wrote it, which knows better than the store what it holds; missing when a command did. `at`: when it was typed, in
+ * milliseconds since 1970; of a command, a moment after what it has changed.
+ */
+export type Draft = { conversationId: string; text: string; by?: string; at?: number }
 export type Me = { person: Person; version: string; model: string; demo: boolean }
 /** `trimmed`: when rows were last given up for want of space. */
 export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }

@@ -1,6 +1,7 @@
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Change } from './apply.ts'
 import type { Database, OutboxEntry } from './database.ts'
+import { changeDraft } from './drafts.ts'
 import { dropUnsent, forget } from './rows.ts'
 
 /** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. Returns the rooms that it was of. */
@@ -90,10 +91,9 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
 async function takeFromDraft(db: Database, promptId: string): Promise<void> {
   const prompt = await db.messages.get(promptId)
   if (!prompt || prompt.deleted) return
-  const draft = await db.drafts.get(prompt.conversationId)
-  if (!draft || draft.by) return
-  if (draft.text === prompt.text) await db.drafts.delete(prompt.conversationId)
-  else if (draft.text.startsWith(`${prompt.text}\n\n`)) {
-    await db.drafts.put({ conversationId: prompt.conversationId, text: draft.text.slice(prompt.text.length + 2) })
-  }
+  if ((await db.drafts.get(prompt.conversationId))?.by) return
+  await changeDraft(db, prompt.conversationId, (draft) => {
+    if (draft === prompt.text) return ''
+    return draft.startsWith(`${prompt.text}\n\n`) ? draft.slice(prompt.text.length + 2) : draft
+  })
 }

@@ -1,5 +1,6 @@
 import { type Refused, refusedOf } from '../lib/refused.ts'
 import type { Database } from './database.ts'
+import { changeDraft } from './drafts.ts'
 import { ask } from './requests.ts'
 import { withSpace } from './space.ts'
 import { store } from './store.ts'
@@ -40,21 +41,17 @@ function askAgain(db: Database, { id, conversationId }: { id: string; conversati
 }
 
 /** Puts a text before a draft. Returns what takes it out again, unless the draft has been changed in the meantime. */
-function putBefore(db: Database, { conversationId, text }: { conversationId: string; text: string }): Promise<() => Promise<void>> {
-  const change = <T>(task: () => Promise<T>) => withSpace(db, () => db.transaction('rw', db.drafts, task))
-  return change(async () => {
-    const before = (await db.drafts.get(conversationId))?.text ?? ''
-    // It is there from an earlier try that had no answer.
-    if (before === text || before.startsWith(`${text}\n\n`)) return async () => undefined
-    const put = before === '' ? text : `${text}\n\n${before}`
-    await db.drafts.put({ conversationId, text: put })
-    return () =>
-      change(async () => {
-        if ((await db.drafts.get(conversationId))?.text !== put) return
-        // Without its writer: the composer takes from the store only what it did not write itself.
-        await (before === '' ? db.drafts.delete(conversationId) : db.drafts.put({ conversationId, text: before }))
-      })
+async function putBefore(db: Database, { conversationId, text }: { conversationId: string; text: string }): Promise<() => Promise<void>> {
+  const change = (task: (draft: string) => string) =>
+    withSpace(db, () => db.transaction('rw', db.drafts, () => changeDraft(db, conversationId, task)))
+  let put: { before: string; after: string } | null = null
+  await change((before) => {
+    // It may be there from an earlier try that had no answer.
+    const isThere = before === text || before.startsWith(`${text}\n\n`)
+    put = isThere ? null : { before, after: before === '' ? text : `${text}\n\n${before}` }
+    return put?.after ?? before
   })
+  return () => change((draft) => (draft === put?.after ? put.before : draft))
 }
 
 /** Whether a call may have been carried out although it was not answered. */
