@@ -23,6 +23,8 @@ describe('following the end', () => {
   test('a keyboard that opens or closes does not end it', () => {
     expect(nextFollowing(true, end, { ...end, viewport: 300 })).toBe(true)
     expect(nextFollowing(true, { ...end, top: 1_300, viewport: 300 }, { ...end, top: 900, viewport: 650 })).toBe(true)
+    // It has been as small as can be for a moment, and is smaller than before all the same: the composer under it was filled anew.
+    expect(nextFollowing(true, end, { ...end, top: 900, viewport: 300 })).toBe(true)
   })
 
   test('it begins again only at the end', () => {

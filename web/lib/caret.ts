@@ -1,3 +1,14 @@
+/** Notes where somebody is in a box before its text becomes another one. The result puts them back there, if the box has the focus. */
+export function keepPlace(box: HTMLTextAreaElement, after: string): () => void {
+  const { value, selectionStart, selectionEnd, scrollTop } = box
+  return () => {
+    // In some browsers a selection would take the focus.
+    if (document.activeElement !== box) return
+    box.setSelectionRange(keptPlace(selectionStart, value, after), keptPlace(selectionEnd, value, after))
+    box.scrollTop = scrollTop
+  }
+}
+
 /** Where a place in a text is after the text was changed elsewhere: what was before it still is, and who was at the end stays there. */
 export function keptPlace(place: number, before: string, after: string): number {
   if (place >= before.length) return after.length

@@ -1,3 +1,5 @@
+import { composerBox, writeInComposer } from './composer-box.ts'
+
 /** Lines of a quotation, as Markdown has them. */
 export function quoted(text: string): string {
   return text
@@ -9,18 +11,11 @@ export function quoted(text: string): string {
 
 /** Puts a quotation behind what stands in the composer, and the cursor behind it. False: nobody can write here. */
 export function quoteInComposer(text: string): boolean {
-  const box = document.getElementById('message')
-  if (!(box instanceof HTMLTextAreaElement)) return false
+  const box = composerBox()
+  if (!box) return false
   const { value } = box
   const gap = value === '' ? '' : '\n'.repeat(Math.max(0, 2 - (/\n*$/.exec(value)?.[0].length ?? 0)))
-  const words = `${gap}${quoted(text)}\n\n`
-  box.focus()
-  box.setSelectionRange(value.length, value.length)
-  // As if it were typed: it can be undone, and whoever listens to the box hears of it.
-  if (!document.execCommand('insertText', false, words)) {
-    box.setRangeText(words, value.length, value.length, 'end')
-    box.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertText', data: words }))
-  }
+  writeInComposer(`${gap}${quoted(text)}\n\n`, [value.length, value.length])
   box.scrollTop = box.scrollHeight
   return true
 }

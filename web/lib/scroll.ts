@@ -10,11 +10,11 @@ export function isAtEnd({ top, height, viewport }: Box): boolean {
 
 /**
  * Whether to keep following the end after a scroll event. Only the reader's own way up ends it: text that grew, or a box that
- * shrank and so pushed the position up, does not.
+ * shrank and so pushed the position up, does not; nor does one that has another size now, which may have been a third one in between.
  */
 export function nextFollowing(following: boolean, before: Box, now: Box): boolean {
   if (isAtEnd(now)) return true
-  const pushed = now.height - now.viewport < before.height - before.viewport
+  const pushed = now.height - now.viewport < before.height - before.viewport || now.viewport !== before.viewport
   if (now.top < before.top - 1 && !pushed) return false
   return following
 }

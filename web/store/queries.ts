@@ -1,4 +1,4 @@
-import { LIMITS, type Member } from '#contract'
+import { isOpen, LIMITS, type Member } from '#contract'
 import type { Draft, Me, OutboxEntry, StoredConversation, StoredMembership, StoredMessage } from './database.ts'
 import { Path, type PathEnd } from './path.ts'
 import { placed, unplaced } from './places.ts'
@@ -99,6 +99,18 @@ export async function acquaintances(): Promise<{ person: Member['person']; rooms
     }
   }
   return [...found.values()]
+}
+
+/** Of a room's path: what this person has asked last, if that can be edited, and the last reply, if it can be given anew; null: it cannot. */
+export async function lastSaid(conversationId: string): Promise<{ promptId: string | null; replyId: string | null }> {
+  const { personId } = store()
+  const { messages: shown } = await messages(conversationId, LIMITS.pageRows)
+  const prompt = shown.findLast(({ kind, ...row }) => kind === 'prompt' && 'author' in row && row.author.id === personId)
+  const reply = shown.findLast(({ kind }) => kind === 'reply')
+  return {
+    promptId: prompt?.delivery === 'sent' ? prompt.id : null,
+    replyId: reply?.kind === 'reply' && reply.delivery === 'sent' && !isOpen(reply.state) ? reply.id : null,
+  }
 }
 
 /** How many replies of a room wait for their turn behind the one that runs. */

@@ -1,4 +1,21 @@
-import { ChartColumn, type IconNode, LogOut, Server, SlidersHorizontal, SquarePen, UserPlus, UserRound, Users } from 'lucide'
+import {
+  ChartColumn,
+  type IconNode,
+  LogOut,
+  Pencil,
+  RefreshCw,
+  Search,
+  Server,
+  SlidersHorizontal,
+  Square,
+  SquarePen,
+  StickyNote,
+  TextCursorInput,
+  UserPlus,
+  UserRound,
+  Users,
+} from 'lucide'
+import { writeInComposer } from '../lib/composer-box.ts'
 import { openPanel } from '../lib/panels.svelte.ts'
 
 /** One line of the palette. */
@@ -15,27 +32,65 @@ export type Choice = {
   readonly run: () => unknown
 }
 
-/** `run` null: begins a conversation, which only the store can. */
-export type Command = { readonly id: string; readonly name: string; readonly icon: IconNode; readonly run: (() => void) | null }
+/** `slash`: its word in the composer; '': it has none. */
+export type Command = { readonly slash: string; readonly name: string; readonly icon: IconNode; readonly run: (rest: string) => unknown }
 
-/** What can be done from the palette, by this person in this place. */
-export function paletteCommands({ isOwner, hasRoom }: { isOwner: boolean; hasRoom: boolean }): Command[] {
+/** What there is to work on; null: it is not there, or not for this person. */
+export type Place = {
+  readonly isOwner: boolean
+  readonly roomId: string | null
+  readonly mayAct: boolean
+  readonly runningId: string | null
+  /** What this person has asked last. */
+  readonly promptId: string | null
+  /** The last reply, when it has ended. */
+  readonly replyId: string | null
+}
+
+/** What only the store can. */
+export type Deeds = {
+  readonly begin: () => unknown
+  readonly rename: (roomId: string, title: string) => unknown
+  readonly stop: (replyId: string) => unknown
+  readonly regenerate: (replyId: string) => unknown
+  readonly edit: (roomId: string, messageId: string) => unknown
+}
+
+/** What can be done by this person in this place, from the palette and by `/` in the composer. */
+export function paletteCommands({ isOwner, roomId, mayAct, runningId, promptId, replyId }: Place, deeds: Deeds): Command[] {
+  const acts = roomId !== null && mayAct
   const commands: (Command | false)[] = [
-    { id: 'new', name: 'New conversation', icon: SquarePen, run: null },
-    hasRoom && { id: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
-    hasRoom && { id: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
-    hasRoom && { id: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
-    { id: 'you', name: 'You and your devices', icon: UserRound, run: () => openPanel('you') },
-    { id: 'usage', name: 'Usage', icon: ChartColumn, run: () => openPanel('usage') },
-    isOwner && { id: 'server', name: 'This server: people, links, budgets', icon: Server, run: () => openPanel('server') },
-    { id: 'leave', name: 'Sign out…', icon: LogOut, run: askToLeave },
+    { slash: 'new', name: 'New conversation', icon: SquarePen, run: () => deeds.begin() },
+    acts && runningId !== null && { slash: 'stop', name: 'Stop the answer', icon: Square, run: () => deeds.stop(runningId) },
+    acts && replyId !== null && { slash: 'regenerate', name: 'Answer once more', icon: RefreshCw, run: () => deeds.regenerate(replyId) },
+    acts && promptId !== null && { slash: 'edit', name: 'Edit what I asked last', icon: Pencil, run: () => deeds.edit(roomId, promptId) },
+    acts && { slash: 'note', name: 'Write a note that only people read', icon: StickyNote, run: () => writeInComposer('/note ', [0, 0]) },
+    acts && {
+      slash: 'rename',
+      name: 'Rename this conversation',
+      icon: TextCursorInput,
+      run: (title) => (title.trim() === '' ? press('rename-room') : deeds.rename(roomId, title)),
+    },
+    roomId !== null && { slash: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
+    roomId !== null && { slash: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
+    roomId !== null && { slash: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
+    { slash: 'search', name: 'Search', icon: Search, run: () => openPanel('search') },
+    { slash: 'you', name: 'You and your devices', icon: UserRound, run: () => openPanel('you') },
+    { slash: 'usage', name: 'Usage', icon: ChartColumn, run: () => openPanel('usage') },
+    isOwner && { slash: 'server', name: 'This server: people, links, budgets', icon: Server, run: () => openPanel('server') },
+    { slash: '', name: 'Sign out…', icon: LogOut, run: askToLeave },
   ]
   return commands.filter((command) => command !== false)
+}
+
+/** What a button elsewhere on the page does. */
+function press(id: string): void {
+  document.getElementById(id)?.click()
 }
 
 // The question is the list's own; on a phone the list is a drawer, and what is in a closed one cannot be seen.
 function askToLeave(): void {
   const rooms = document.getElementById('rooms')
   if (rooms && getComputedStyle(rooms).display === 'none') rooms.showPopover()
-  document.getElementById('sign-out')?.click()
+  press('sign-out')
 }
