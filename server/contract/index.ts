@@ -9,6 +9,7 @@ export { addressesModel, label, preview, storable } from './text.ts'
 export { MINIMUM_WIRE, WIRE } from './version.ts'
 export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'
+export type { ModelFacts, Preset } from './models.ts'
 export type { Link, Member, Membership, Session } from './people.ts'
 export type { contract } from './procedures.ts'
 export type { SharedPage, ShareFrame } from './share.ts'
@@ -25,5 +26,7 @@ export type {
   Reply,
   ReplyState,
   Role,
+  Thinking,
+  Thoughts,
   Usage,
 } from './records.ts'

@@ -1,52 +1,18 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, date, index, integer, pgTable, primaryKey, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, date, doublePrecision, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { changed, json, time } from './columns.ts'
-import type { AnswerRule, Budget, Failure, Link, Person, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
+import { ofPerson, person } from './people-schema.ts'
+import type { AnswerRule, Budget, Failure, Link, PersonMessage, Reply, ReplyState, Role, Thinking, Thoughts, Usage } from '#contract'
 
 /*
  * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
  * Nothing here is an enum type: a value more must not need a table lock.
  */
 
-/** Of a row that goes with its person, or with its room. */
-const ofPerson = () => uuid().references(() => person.id, { onDelete: 'cascade' })
+export { person, preset, session } from './people-schema.ts'
+
+/** Of a row that goes with its room. */
 const ofRoom = () => uuid().references(() => conversation.id, { onDelete: 'cascade' })
-
-export const person = pgTable(
-  'person',
-  {
-    id: uuid().primaryKey(),
-    name: text().notNull(),
-    kind: text().$type<Person['kind']>().notNull(),
-    createdAt: time().notNull().defaultNow(),
-    disabledAt: time(),
-    seenAt: time(),
-    /** Tokens a day; null: as the server's budget says. */
-    dayTokens: integer(),
-  },
-  // Two claim links opened in the same moment must not make two owners.
-  (table) => [
-    uniqueIndex('person_one_owner')
-      .on(table.kind)
-      .where(sql`${table.kind} = 'owner'`),
-  ],
-)
-
-export const session = pgTable(
-  'session',
-  {
-    id: uuid().primaryKey(),
-    /** SHA-256 of the cookie's value, in hex. */
-    tokenHash: text().notNull().unique('session_token'),
-    personId: ofPerson().notNull(),
-    /** The browser's user agent: what a person recognises the device by. */
-    label: text().notNull().default(''),
-    createdAt: time().notNull().defaultNow(),
-    seenAt: time().notNull().defaultNow(),
-    expiresAt: time().notNull(),
-  },
-  (table) => [index().on(table.personId)],
-)
 
 export const link = pgTable(
   'link',
@@ -77,6 +43,8 @@ export const conversation = pgTable(
     title: text().notNull().default(''),
     model: text(),
     instructions: text().notNull().default(''),
+    temperature: doublePrecision(),
+    thinking: text().$type<Thinking>(),
     answer: text().$type<AnswerRule>().notNull().default('always'),
     guestsAsk: boolean().notNull().default(true),
     dayTokens: integer(),
@@ -144,6 +112,9 @@ export const message = pgTable(
     state: text().$type<ReplyState>(),
     model: text(),
     usage: json<Usage>(),
+    thoughts: json<Thoughts>(),
+    /** Messages that did not fit into the request. */
+    omitted: integer().notNull().default(0),
     failure: json<Failure>(),
     retryAt: time(),
     truncated: boolean().notNull().default(false),

@@ -5,6 +5,8 @@ import { memberProcedures } from './member.ts'
 import { messageProcedures } from './message.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
+import { modelProcedures } from './model.ts'
+import { presetProcedures } from './preset.ts'
 import { os, type Parts } from './router.ts'
 import { sessionProcedures } from './session.ts'
 import { usageProcedures } from './usage.ts'
@@ -17,6 +19,8 @@ export function createRouter(parts: Parts) {
     message: messageProcedures(parts),
     reply: replyProcedures(parts),
     presence: presenceProcedures(parts),
+    model: modelProcedures(parts),
+    preset: presetProcedures(parts),
     usage: usageProcedures(parts),
     admin: adminProcedures(parts),
     member: memberProcedures(parts),

@@ -16,6 +16,8 @@ export function guessedConversation(id: string, now: number): { conversation: St
       title: '',
       model: null,
       instructions: '',
+      temperature: null,
+      thinking: null,
       answer: 'always',
       guestsAsk: true,
       dayTokens: null,

@@ -1,0 +1,14 @@
+CREATE TABLE "preset" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"text" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "temperature" double precision;--> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "thinking" text;--> statement-breakpoint
+ALTER TABLE "message" ADD COLUMN "thoughts" jsonb;--> statement-breakpoint
+ALTER TABLE "message" ADD COLUMN "omitted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "preset" ADD CONSTRAINT "preset_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "preset_person_id_index" ON "preset" USING btree ("person_id");

@@ -1,0 +1,58 @@
+import { sql } from 'drizzle-orm'
+import { index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { time } from './columns.ts'
+import type { Person } from '#contract'
+
+/* Who there is, what they come in by, and what they keep for themselves. */
+
+/** Of a row that goes with its person. */
+export const ofPerson = () => uuid().references(() => person.id, { onDelete: 'cascade' })
+
+export const person = pgTable(
+  'person',
+  {
+    id: uuid().primaryKey(),
+    name: text().notNull(),
+    kind: text().$type<Person['kind']>().notNull(),
+    createdAt: time().notNull().defaultNow(),
+    disabledAt: time(),
+    seenAt: time(),
+    /** Tokens a day; null: as the server's budget says. */
+    dayTokens: integer(),
+  },
+  // Two claim links opened in the same moment must not make two owners.
+  (table) => [
+    uniqueIndex('person_one_owner')
+      .on(table.kind)
+      .where(sql`${table.kind} = 'owner'`),
+  ],
+)
+
+export const session = pgTable(
+  'session',
+  {
+    id: uuid().primaryKey(),
+    /** SHA-256 of the cookie's value, in hex. */
+    tokenHash: text().notNull().unique('session_token'),
+    personId: ofPerson().notNull(),
+    /** The browser's user agent: what a person recognises the device by. */
+    label: text().notNull().default(''),
+    createdAt: time().notNull().defaultNow(),
+    seenAt: time().notNull().defaultNow(),
+    expiresAt: time().notNull(),
+  },
+  (table) => [index().on(table.personId)],
+)
+
+/** Instructions that a person has saved to use again. */
+export const preset = pgTable(
+  'preset',
+  {
+    id: uuid().primaryKey(),
+    personId: ofPerson().notNull(),
+    name: text().notNull(),
+    text: text().notNull(),
+    createdAt: time().notNull().defaultNow(),
+  },
+  (table) => [index().on(table.personId)],
+)
