@@ -22,6 +22,7 @@ export type {
   Author,
   Conversation,
   Failure,
+  LiveReply,
   LiveText,
   Message,
   Person,

@@ -7,7 +7,7 @@ import { passkey } from './passkeys.ts'
 import { link, member, presence, session } from './people-procedures.ts'
 import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
-import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
+import { AnswerRule, Conversation, Id, LiveReply, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
 import { search } from './search.ts'
 
 const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
@@ -64,7 +64,7 @@ export const contract = {
     /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
     join: procedure(
       strict({ id: Id, since: Revision, limit }),
-      strict({ ...changes, live: Type.Array(LiveText), people: Type.Array(Member) }),
+      strict({ ...changes, live: Type.Array(LiveReply), people: Type.Array(Member) }),
     ),
     leave: procedure(strict({ id: Id }), nothing),
     /** Rows with a revision above `since`, in the order of their revisions. */

@@ -149,3 +149,7 @@ export type Message = Static<typeof Message>
 /** The text so far of a reply that is being written. */
 export const LiveText = strict({ id: Id, text: Type.String() })
 export type LiveText = Static<typeof LiveText>
+
+/** The same for those who are in the room: `thoughts` is what the model has said of its thinking so far, in Markdown. */
+export const LiveReply = strict({ ...LiveText.properties, thoughts: Type.String() })
+export type LiveReply = Static<typeof LiveReply>

@@ -16,7 +16,13 @@ import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
 
 /** A reply that has its turn. `text` is null until it is known what was kept from before; `ending`: only its end is left to be written. */
-export type Run = Ref & { text: string | null; ending: boolean; readonly stop: AbortController; readonly enter: Start['enter'] }
+export type Run = Ref & {
+  text: string | null
+  thoughts: string
+  ending: boolean
+  readonly stop: AbortController
+  readonly enter: Start['enter']
+}
 
 /**
  * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Rejects only when the end
@@ -58,6 +64,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     journal,
     kept: request.kept.length,
     show: (text) => show(parts, run, text),
+    showThought: (text) => showThought(parts, run, text),
     stopped: run.stop.signal,
     onBug: (error) => log.error('reply.bug', { reply: run.id, reason: reason(error) }),
   })
@@ -135,6 +142,13 @@ function show({ bus }: ReplyParts, run: Run, text: string): void {
   run.text = before + text
   for (const topic of [roomTopic(run.conversationId), shareTopic(run.conversationId)])
     bus.publish(topic, ['delta', run.id, before.length, text])
+}
+
+/** Not to those who read a share: it may tell of the room's instructions. */
+function showThought({ bus }: ReplyParts, run: Run, text: string): void {
+  const offset = run.thoughts.length
+  run.thoughts += text
+  bus.publish(roomTopic(run.conversationId), ['thought', run.id, offset, text])
 }
 
 // Beside the wait: when it cannot be written, the wait is the same.

@@ -18,7 +18,7 @@ const REPLY_UNITS = 300_000
 const THOUGHT_UNITS = 20_000
 
 /**
- * Asks the model once and follows its answer to the end. Every piece of text goes to the journal and then to `show`, in this order.
+ * Asks the model once and follows its answer to the end. Every piece of text or thought goes to the journal and is then shown, in this order.
  * Never rejects: whatever happens is an ending.
  */
 export async function followAnswer(options: {
@@ -28,6 +28,7 @@ export async function followAnswer(options: {
   /** Length of the text that was there before. */
   kept: number
   show: (text: string) => void
+  showThought: (text: string) => void
   stopped: AbortSignal
   onBug: (error: unknown) => void
 }): Promise<Ending> {
@@ -56,6 +57,7 @@ export async function followAnswer(options: {
     if (text === '') return
     journal.thought({ text, ms })
     thoughts = { text: before + text, ms }
+    options.showThought(text)
   }
   const ending = (rest: Partial<Ending> & Pick<Ending, 'state'>): Ending => ({
     failure: null,

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { LIMITS, newId, type Reply } from '#contract'
+import { newToken } from '../../server/access/tokens.ts'
 import { calmly } from '../support/calmly.ts'
-import { connect, type TestClient } from '../support/client.ts'
+import { connect, readShare, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
 import { comeIn, enter, inviteTo } from '../support/people.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -76,6 +78,33 @@ test('settings are given back by null, and an answer then has the model’s own'
   await ask(id, 'Plain again')
   expect(await asked('Plain again')).toMatchObject({ generationConfig: { thinkingConfig: { includeThoughts: true } } })
   expect(JSON.stringify(await asked('Plain again'))).not.toMatch(/temperature|thinkingLevel/)
+})
+
+test('thoughts are heard while the model thinks, also by who comes in the middle, but not by readers of a share', async () => {
+  const id = await room({})
+  const token = newToken()
+  await ada.rpc.link.share({ id: newId(), token, conversationId: id, label: '', lastsMs: null })
+  const reader = await readShare(server, token)
+  const replyId = newId()
+  await ada.rpc.message.send({ id: newId(), conversationId: id, text: 'Slowly [[hand]]', kind: 'prompt', replyId })
+  const answer = await emulator.next({ prompt: 'Slowly' })
+  await answer.thought('**One**')
+  await answer.thought('**Two**')
+  const heard = await ada.hear((frame) => frame[0] === 'thought' && frame[1] === replyId && frame[2] > 0)
+  expect(heard).toEqual(['thought', replyId, '**One**'.length, '\n\n**Two**'])
+  const other = await connect(server, (await enter(server)).cookie)
+  expect((await other.join(id)).live).toEqual([{ id: replyId, text: '', thoughts: '**One**\n\n**Two**' }])
+  await answer.write('Done')
+  await answer.finish()
+  expect((await other.hearEnd(replyId)).row.thoughts?.text).toBe('**One**\n\n**Two**')
+  await eventually(() => reader.frames.some((frame) => frame.includes('"complete"')))
+  const late = await readShare(server, token)
+  for (const { frames, close } of [reader, late]) {
+    expect(frames.filter((frame) => frame.includes('Done'))).not.toEqual([])
+    expect(frames.filter((frame) => frame.includes('**One**'))).toEqual([])
+    close()
+  }
+  await other.close()
 })
 
 test('thoughts that were heard survive a stop with the text', async () => {

@@ -39,6 +39,7 @@ async function follow(
     journal,
     kept: options.kept ?? 0,
     show: (text) => seen.push(`show ${text}`),
+    showThought: (text) => seen.push(`show thought ${text}`),
     stopped: (options.stop ?? new AbortController()).signal,
     onBug: (error) => bugs.push(error),
   })
@@ -55,7 +56,7 @@ test('every piece is in the journal before anybody sees it', async () => {
       yield { type: 'finish', truncated: false }
     }),
   )
-  expect(seen).toEqual(['used 0', 'thought hm', 'journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
+  expect(seen).toEqual(['used 0', 'thought hm', 'show thought hm', 'journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
   expect(ending).toEqual({
     state: 'complete',
     failure: null,
