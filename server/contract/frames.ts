@@ -14,6 +14,8 @@ export const Frame = Type.Union([
   Type.Tuple([Type.Literal('conversation'), Conversation]),
   /** To the room: reply id, offset in UTF-16 code units, the text that belongs there. */
   Type.Tuple([Type.Literal('delta'), Id, Type.Integer({ minimum: 0 }), Type.String()]),
+  /** To the room: the same for what the model says of its thinking; it begins anew when a reply goes on. */
+  Type.Tuple([Type.Literal('thought'), Id, Type.Integer({ minimum: 0 }), Type.String()]),
   /** To the room: who is in it, all of them, whenever that changes or somebody comes, goes or has read on. The last one counts. */
   Type.Tuple([Type.Literal('people'), Id, Type.Array(Member)]),
   /** To the room: a person is writing; over after a while unless it is said again. */

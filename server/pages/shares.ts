@@ -10,7 +10,7 @@ import type { Database } from '../database/open.ts'
 import { findShare, type Share, sharedPath } from '../database/shares.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Changes } from '../rooms/changes.ts'
-import type { Reader, Readers } from '../rooms/readers.ts'
+import { forReaders, type Reader, type Readers } from '../rooms/readers.ts'
 import type { Assets } from './assets.ts'
 import { messageDocument } from './documents.ts'
 import { secured } from './headers.ts'
@@ -20,7 +20,7 @@ export type ShareParts = {
   readonly database: Database
   readonly assets: Assets
   readonly changes: Changes
-  readonly replies: Pick<ReplyQueue, 'texts'>
+  readonly replies: Pick<ReplyQueue, 'live'>
   readonly readers: Readers
   readonly sessions: Sessions
   /** What the model is called. */
@@ -37,14 +37,15 @@ const COPIES = { max: 10, windowMs: 60_000, maxKeys: 10_000 }
 /** The newest part of a room for those who read a share: rows first, then the texts that are ahead of them. null: the room is gone. */
 export async function readShared(
   db: Database['db'],
-  replies: Pick<ReplyQueue, 'texts'>,
+  replies: Pick<ReplyQueue, 'live'>,
   conversationId: string,
 ): Promise<SharedPage | null> {
   const now = await current(db, conversationId)
   if (!now || now.conversation.deleted) return null
   const { title, headId } = now.conversation
-  const path = headId === null ? { messages: [], earlierId: null } : await sharedPath(db, conversationId, headId)
-  return { title, ...path, live: replies.texts(conversationId) }
+  const { messages, earlierId } = headId === null ? { messages: [], earlierId: null } : await sharedPath(db, conversationId, headId)
+  const live = replies.live(conversationId).map(({ id, text }) => ({ id, text }))
+  return { title, messages: messages.map(forReaders), earlierId, live }
 }
 
 /** Rooms that are shared to read: `/s/<token>`. The secret is in the path, for a page that is readable without a script never sees a fragment. */

@@ -68,7 +68,7 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
         const role = joining.became ?? reached?.role ?? 'gone'
         if (role === 'gone') throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         if (!joinRoom(socket, id, role)) throw errors.BUSY({ data: { limit: LIMITS.roomsPerSocket } })
-        const live = replies.texts(id)
+        const live = replies.live(id)
         const changed = await read(id, person.id, since, limit)
         const people = changed && (await presence.people(id))
         if (!people || joining.became === 'gone') {

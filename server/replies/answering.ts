@@ -1,5 +1,5 @@
 import type { Failure } from '#contract'
-import { path } from '../database/messages.ts'
+import { countBeyond, path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
@@ -11,12 +11,18 @@ import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
 import { patient } from './patience.ts'
 import { unlessAborted, untilDone } from './pause.ts'
-import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate } from './prompt.ts'
+import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate, isWhole } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
 
 /** A reply that has its turn. `text` is null until it is known what was kept from before; `ending`: only its end is left to be written. */
-export type Run = Ref & { text: string | null; ending: boolean; readonly stop: AbortController; readonly enter: Start['enter'] }
+export type Run = Ref & {
+  text: string | null
+  thoughts: string
+  ending: boolean
+  readonly stop: AbortController
+  readonly enter: Start['enter']
+}
 
 /**
  * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Rejects only when the end
@@ -58,6 +64,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     journal,
     kept: request.kept.length,
     show: (text) => show(parts, run, text),
+    showThought: (text) => showThought(parts, run, text),
     stopped: run.stop.signal,
     onBug: (error) => log.error('reply.bug', { reply: run.id, reason: reason(error) }),
   })
@@ -73,7 +80,7 @@ type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null 
 type Refused = { readonly refused: Failure }
 
 /** What to ask, and not before when, as soon as the database can say it; null: there is nothing to answer any more. */
-function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
+function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
   return untilDone(
     async () => {
       const [reply, steps, look] = await Promise.all([
@@ -83,8 +90,10 @@ function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Pre
       ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
-      const { instructions, text: kept, retryAt } = reply
-      const request = buildRequest({ model: reply.model ?? model.name, instructions, steps, kept })
+      const { instructions, temperature, thinking, text: kept, retryAt } = reply
+      const name = reply.model ?? model.name
+      const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length)
+      const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
       const refused = look && (await afford(budgets, run, look, request))
       return refused ? { refused } : { request, retryAt }
     },
@@ -133,6 +142,13 @@ function show({ bus }: ReplyParts, run: Run, text: string): void {
   run.text = before + text
   for (const topic of [roomTopic(run.conversationId), shareTopic(run.conversationId)])
     bus.publish(topic, ['delta', run.id, before.length, text])
+}
+
+/** Not to those who read a share: it may tell of the room's instructions. */
+function showThought({ bus }: ReplyParts, run: Run, text: string): void {
+  const offset = run.thoughts.length
+  run.thoughts += text
+  bus.publish(roomTopic(run.conversationId), ['thought', run.id, offset, text])
 }
 
 // Beside the wait: when it cannot be written, the wait is the same.

@@ -1,4 +1,4 @@
-import type { Author, LiveText } from '#contract'
+import type { Author, LiveReply } from '#contract'
 import { defer } from '../database/replies.ts'
 import { reason } from '../log.ts'
 import { answer, type Run } from './answering.ts'
@@ -31,11 +31,11 @@ export class ReplyQueue {
     })
   }
 
-  /** The texts so far of a room's replies that are being written. */
-  texts(conversationId: string): LiveText[] {
+  /** What was said so far in a room's replies that are being written. */
+  live(conversationId: string): LiveReply[] {
     const run = this.#queues.get(conversationId)?.turn.run
     // Before it is known what was kept, the row says more than this could.
-    return run && run.text !== null ? [{ id: run.id, text: run.text }] : []
+    return run && run.text !== null ? [{ id: run.id, text: run.text, thoughts: run.thoughts }] : []
   }
 
   /** How many ask by now, and how many wait, over all rooms. */
@@ -146,7 +146,7 @@ export class ReplyQueue {
   #start(reply: Asked): Turn {
     const stop = new AbortController()
     const { enter, leave } = this.#starts.start(reply, stop.signal)
-    const run: Run = { ...reply, text: null, ending: false, stop, enter }
+    const run: Run = { ...reply, text: null, thoughts: '', ending: false, stop, enter }
     const ended = answer(this.#parts, run, this.#closing.signal)
       .catch((error) => {
         this.#parts.log.error('reply.left_in_journal', { reply: reply.id, reason: reason(error) })

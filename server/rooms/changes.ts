@@ -3,7 +3,7 @@ import type { Standing } from '../database/members.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { type Bus, personTopic, roomTopic, shareTopic } from './bus.ts'
 import type { Presence } from './presence.ts'
-import type { Readers } from './readers.ts'
+import { forReaders, type Readers } from './readers.ts'
 import type { Sockets } from './sockets.ts'
 
 /** Between two looks at a database that is away. */
@@ -134,7 +134,7 @@ function publish(bus: Bus, { conversation, messages, members }: Change): void {
   if (conversation.deleted) return
   for (const message of messages) {
     bus.publish(roomTopic(conversation.id), ['message', message])
-    if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', message])
+    if (message.kind !== 'note') bus.publish(shareTopic(conversation.id), ['message', forReaders(message)])
   }
   bus.publish(shareTopic(conversation.id), ['title', conversation.title])
   bus.publish(shareTopic(conversation.id), ['head', conversation.headId])

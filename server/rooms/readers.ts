@@ -1,5 +1,5 @@
 import type { ServerWebSocket } from 'bun'
-import { CLOSE, HEARTBEAT, LIMITS, type SharedPage, type ShareFrame } from '#contract'
+import { CLOSE, HEARTBEAT, LIMITS, type Message, type SharedPage, type ShareFrame } from '#contract'
 import { Arrivals } from './arrivals.ts'
 import { shareTopic } from './bus.ts'
 
@@ -7,6 +7,11 @@ import { shareTopic } from './bus.ts'
 export type Reader = { readonly linkId: string; readonly conversationId: string; readonly expiresAt: number | null }
 
 export type ReaderSocket = ServerWebSocket<Reader>
+
+/** What readers of a share get of a message: not what the model thought, which may tell of the room's instructions. */
+export function forReaders(message: Message): Message {
+  return message.kind === 'reply' ? { ...message, thoughts: null } : message
+}
 
 /** Between two heartbeats of a reader, at least. */
 const LEAST_BEAT_MS = 1_000

@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.ts'
 import { enter, introduce, inviteTo, shareRoom } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
 
 /*
  * Every address and every frame by everybody, as matrix.test.ts has every procedure. An address of the app, or a kind of frame, without a row fails.
@@ -158,6 +159,7 @@ function copy(token: string, id = newId()): Call {
 }
 
 let postgres: Postgres
+let emulator: Emulator
 let server: TestServer
 let sql: SQL
 const cookies = new Map<Actor, string>([['nobody', '']])
@@ -167,7 +169,10 @@ let owner: TestClient
 beforeAll(async () => {
   postgres = await startPostgres()
   sql = new SQL(postgres.url, { max: 1 })
-  server = await startServer({ env: { DATABASE_URL: postgres.url, TRUST_PROXY: '1' } })
+  // A model that thinks, and is known to.
+  emulator = await startEmulator()
+  const model = { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url }
+  server = await startServer({ env: { DATABASE_URL: postgres.url, TRUST_PROXY: '1', ...model } })
   const ada = await enter(server)
   for (const actor of SIGNED_IN) {
     const entered = actor === 'server' ? ada : await introduce(postgres.url, ada, actor, actor === 'owner' ? 'member' : 'guest')
@@ -178,12 +183,14 @@ beforeAll(async () => {
   cookies.set('expired', late.cookie)
   await sql`update session set expires_at = now() - interval '1 second' where person_id = ${late.person.id}`
   owner = await connect(server, cookieOf('owner'))
+  await owner.rpc.model.list({})
 }, 60_000)
 
 afterAll(async () => {
   await owner.close()
   await sql.close()
   expect(await server.stop()).toBe(0)
+  await emulator.stop()
   await postgres.stop()
 }, 30_000)
 
@@ -214,7 +221,7 @@ async function remove(conversationId: string): Promise<void> {
 /** Says something in the room; a prompt's reply is waited for. */
 async function send(conversationId: string, kind: 'prompt' | 'note'): Promise<void> {
   const replyId = newId()
-  await owner.rpc.message.send({ id: newId(), conversationId, text: `${CANARY} ${kind}`, kind, replyId })
+  await owner.rpc.message.send({ id: newId(), conversationId, text: `${CANARY} ${kind} [[thoughts every=1 chunks=3]]`, kind, replyId })
   if (kind === 'prompt') await owner.hearEnd(replyId)
 }
 
@@ -318,6 +325,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
   const wanted: Record<string, readonly string[]> = {
     message: everybody,
     delta: everybody,
+    thought: everybody,
     people: everybody,
     conversation: everybody,
     typing: everybody,

@@ -1,9 +1,10 @@
-import { type Author, type Conversation, type Frame, isOpen, type LiveText, type Message, newId, preview, type Reply } from '#contract'
+import { type Author, type Conversation, type Frame, isOpen, type LiveReply, type Message, newId, preview, type Reply } from '#contract'
 
 /** A room as the server keeps it, in memory: every method is one committed change, and returns what the server broadcasts for it. */
 export class ModelRoom {
   readonly messages = new Map<string, Message>()
   readonly live = new Map<string, string>()
+  readonly thoughts = new Map<string, string>()
   row: Conversation
 
   constructor(id: string = newId()) {
@@ -13,6 +14,8 @@ export class ModelRoom {
       title: '',
       model: null,
       instructions: '',
+      temperature: null,
+      thinking: null,
       answer: 'always',
       guestsAsk: true,
       dayTokens: null,
@@ -60,10 +63,19 @@ export class ModelRoom {
     return [['delta', replyId, before.length, text]]
   }
 
+  think(replyId: string, text: string): Frame[] {
+    const before = this.thoughts.get(replyId) ?? ''
+    this.thoughts.set(replyId, before + text)
+    return [['thought', replyId, before.length, text]]
+  }
+
   finish(replyId: string, state: 'complete' | 'stopped' | 'interrupted' = 'complete'): Frame[] {
     const text = this.live.get(replyId) ?? this.reply(replyId).text
+    const thoughts = this.thoughts.get(replyId) ?? null
     this.live.delete(replyId)
-    return this.#commit([{ ...this.reply(replyId), state, text, finishedAt: 1, revision: this.row.revision + 1 }], {
+    this.thoughts.delete(replyId)
+    const thought = thoughts === null ? {} : { thoughts: { text: thoughts, ms: 1 } }
+    return this.#commit([{ ...this.reply(replyId), ...thought, state, text, finishedAt: 1, revision: this.row.revision + 1 }], {
       runningId: null,
       last: { name: 'Gemini', text: preview(text, 140) },
     })
@@ -104,8 +116,8 @@ export class ModelRoom {
     return { messages: found.slice(0, limit), more: found.length > limit }
   }
 
-  texts(): LiveText[] {
-    return [...this.live].map(([id, text]) => ({ id, text }))
+  spoken(): LiveReply[] {
+    return [...this.live].map(([id, text]) => ({ id, text, thoughts: this.thoughts.get(id) ?? '' }))
   }
 
   get open(): Reply[] {
@@ -128,6 +140,8 @@ const QUEUED = {
   state: 'queued',
   model: null,
   usage: null,
+  thoughts: null,
+  omitted: 0,
   failure: null,
   retryAt: null,
   truncated: false,

@@ -132,7 +132,7 @@ export class ModelServer {
           context.connection.joined.add(input.id)
           return {
             ...room.page(input.since, input.limit),
-            live: room.texts(),
+            live: room.spoken(),
             people: [{ person: this.person, role: 'owner', here: true, seenAt: null, read: 0 }],
           }
         }),

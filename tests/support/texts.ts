@@ -40,6 +40,7 @@ export class LiveTexts {
       case 'message':
         this.#row(frame[1])
         break
+      case 'thought':
       case 'conversation':
       case 'people':
       case 'typing':

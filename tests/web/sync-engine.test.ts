@@ -279,6 +279,48 @@ describe('what is missing', () => {
   })
 })
 
+describe('what the model thinks', () => {
+  test('is heard as it comes, is brought by joining where it was missed, and stays until its row is there', async () => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    const clock = new FakeClock()
+    const one = tab(server, id, { clock })
+    const late = tab(server, null, { clock })
+    one.line.connect()
+    late.line.connect()
+    const within = (condition: () => boolean | Promise<boolean>) =>
+      eventually(async () => {
+        clock.advance(20)
+        return condition()
+      })
+    await within(async () => (await cursor(one, id)) === 1)
+    const replyId = running(server, id)
+    const room = server.room(id)
+    server.publish(id, room.think(replyId, '**One** '))
+    await within(() => one.store.thoughts.get(replyId) === '**One** ')
+    room.think(replyId, 'lost ')
+    server.publish(id, room.think(replyId, '**Two**'))
+    await within(() => one.store.thoughts.get(replyId) === '**One** lost **Two**')
+    late.goTo(id)
+    await within(() => late.store.thoughts.get(replyId) === '**One** lost **Two**')
+    server.publish(id, room.delta(replyId, 'word'))
+    server.publish(id, room.finish(replyId))
+    const stored = async (of: Tab) => {
+      const row = await of.store.db.messages.get(replyId)
+      return row?.kind === 'reply' ? row.thoughts?.text : undefined
+    }
+    for (const each of [one, late]) {
+      await within(async () => (await stored(each)) === '**One** lost **Two**')
+      await within(() => each.store.thoughts.get(replyId) === null)
+    }
+    // A reply that goes on thinks anew.
+    server.publish(id, room.resume(replyId))
+    server.publish(id, room.begin(replyId))
+    server.publish(id, room.think(replyId, 'Again'))
+    await within(() => one.store.thoughts.get(replyId) === 'Again')
+  })
+})
+
 describe('a live text', () => {
   test('is in the store soon, for a reload, and gives way to the final row without getting shorter', async () => {
     const server = new ModelServer()

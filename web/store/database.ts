@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract, Conversation, Member, Membership, Message, Person } from '#contract'
+import type { contract, Conversation, Member, Membership, Message, ModelFacts, Person, Preset } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -61,8 +61,15 @@ export type OutboxEntry = {
  */
 export type Draft = { conversationId: string; text: string; by?: string; at?: number }
 export type Me = { person: Person; version: string; model: string; demo: boolean }
+/** `standard`: what answers where a room names no model; `stale`: the provider could not be asked. */
+export type ModelList = { models: readonly ModelFacts[]; standard: string; stale: boolean }
 /** `trimmed`: when rows were last given up for want of space. */
-export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }
+export type Fact =
+  | { key: 'me'; value: Me }
+  | { key: 'list'; value: string }
+  | { key: 'trimmed'; value: number }
+  | { key: 'models'; value: ModelList }
+  | { key: 'presets'; value: readonly Preset[] }
 /** When a room was last opened on this device, in milliseconds since 1970. */
 export type Reading = { conversationId: string; at: number }
 /** `told`: of what this person has read, as much as the server knows of. */
@@ -74,7 +81,7 @@ export type Roster = { conversationId: string; people: readonly Member[] }
  * Raised with every change of a table below or of the shape of a row: what can be had from the server again is then rebuilt. `outbox` and
  * `drafts` have to keep their keys, and an older entry its meaning.
  */
-const SCHEMA = 3
+const SCHEMA = 4
 
 /** The rows of one person in this browser: a cache of the server, except for `outbox` and `drafts`, which no schema change may drop. */
 export class Database extends Dexie {

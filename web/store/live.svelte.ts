@@ -37,25 +37,34 @@ export class Live<T> {
   }
 }
 
-const texts = new Map<string, () => void>()
+type Spoken = { watch: (replyId: string, listener: () => void) => () => void; get: (replyId: string) => string | null }
+
+/** What is said in replies right now, as values that effects may read. */
+function spoken(of: () => Spoken): (replyId: string) => string | null {
+  const subscribers = new Map<string, () => void>()
+  return (replyId) => {
+    let subscribe = subscribers.get(replyId)
+    if (!subscribe) {
+      const made = createSubscriber((update) => {
+        subscribers.set(replyId, made)
+        const stop = of().watch(replyId, update)
+        return () => {
+          stop()
+          if (subscribers.get(replyId) === made) subscribers.delete(replyId)
+        }
+      })
+      subscribe = made
+    }
+    subscribe()
+    return of().get(replyId)
+  }
+}
 
 /** The text so far of a reply that is being written; null: nothing is live, the row's text is the text. */
-export function liveText(replyId: string): string | null {
-  let subscribe = texts.get(replyId)
-  if (!subscribe) {
-    const made = createSubscriber((update) => {
-      texts.set(replyId, made)
-      const stop = store().live.watch(replyId, update)
-      return () => {
-        stop()
-        if (texts.get(replyId) === made) texts.delete(replyId)
-      }
-    })
-    subscribe = made
-  }
-  subscribe()
-  return store().live.get(replyId)
-}
+export const liveText = spoken(() => store().live)
+
+/** What the model thinks before and while it writes a reply; null: nothing was heard. */
+export const liveThoughts = spoken(() => store().thoughts)
 
 function reactive<T>(value: () => Value<T>): () => T {
   const subscribe = createSubscriber((update) => value().watch(update))

@@ -3,6 +3,7 @@ import { Channel } from './channel.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Database } from './database.ts'
 import { LiveTexts } from './live-texts.ts'
+import { LiveThoughts } from './live-thoughts.ts'
 import { Typing } from './typing.ts'
 import { Value } from './value.ts'
 
@@ -27,6 +28,7 @@ export type Store = {
   readonly personId: string
   readonly db: Database
   readonly live: LiveTexts
+  readonly thoughts: LiveThoughts
   readonly typing: Typing
   readonly requests: Channel<Request>
   readonly connection: Value<Connection>
@@ -46,6 +48,7 @@ export function createStore(personId: string, clock: Clock = systemClock): Store
     personId,
     db: new Database(personId),
     live: new LiveTexts(clock),
+    thoughts: new LiveThoughts(clock),
     typing: new Typing(clock),
     requests: new Channel<Request>(),
     connection: new Value<Connection>('connecting'),

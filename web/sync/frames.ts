@@ -73,7 +73,8 @@ export class Frames {
           this.#write({ kind: 'messages', rows: [row] })
         })
       case 'delta':
-        return this.#delta(frame)
+      case 'thought':
+        return this.#piece(frame)
       case 'people':
         return this.#inRoom(frame, frame[1], () => this.#write({ kind: 'people', conversationId: frame[1], people: frame[2] }))
       case 'typing':
@@ -106,8 +107,8 @@ export class Frames {
     }
   }
 
-  #delta(frame: Extract<Frame, readonly ['delta', ...unknown[]]>): void {
-    const [, replyId, offset, text] = frame
+  #piece(frame: Extract<Frame, readonly ['delta' | 'thought', ...unknown[]]>): void {
+    const [kind, replyId, offset, text] = frame
     const conversationId = this.#replies.room(replyId)
     if (conversationId === null && this.#rooms.joining()) {
       this.#held.push(frame)
@@ -116,7 +117,8 @@ export class Frames {
     const room = conversationId ?? this.#rooms.opened()
     if (room === null) return
     this.#inRoom(frame, room, () => {
-      if (this.#replies.append(replyId, offset, text) === 'gap') this.#rooms.rejoin(room)
+      const taken = kind === 'delta' ? this.#replies.append(replyId, offset, text) : this.#replies.think(replyId, offset, text)
+      if (taken === 'gap') this.#rooms.rejoin(room)
     })
   }
 
@@ -168,4 +170,13 @@ function parse(text: string): Frame | null {
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<Frame[0]>(['message', 'conversation', 'delta', 'people', 'typing', 'membership', 'gone'])
+const KINDS: ReadonlySet<string> = new Set<Frame[0]>([
+  'message',
+  'conversation',
+  'delta',
+  'thought',
+  'people',
+  'typing',
+  'membership',
+  'gone',
+])

@@ -1,5 +1,6 @@
-import { isOpen, type LiveText, type Message } from '#contract'
+import { isOpen, type LiveReply, type Message } from '#contract'
 import type { LiveTexts } from '../store/live-texts.ts'
+import type { LiveThoughts } from '../store/live-thoughts.ts'
 import type { Parts } from './parts.ts'
 
 /** The text of a running reply is put into the store this often: so much of it may be missing after a reload, for a moment. */
@@ -11,12 +12,14 @@ type Known = { conversationId: string; revision: number; open: boolean; text: st
 export class Replies {
   readonly #parts: Pick<Parts, 'clock' | 'writer'>
   readonly #live: LiveTexts
+  readonly #thoughts: LiveThoughts
   readonly #known = new Map<string, Known>()
   #cancelKeep: (() => void) | null = null
 
   constructor({ store, clock, writer }: Parts) {
     this.#parts = { clock, writer }
     this.#live = store.live
+    this.#thoughts = store.thoughts
   }
 
   /** Rows as they come in, before they are written. */
@@ -30,12 +33,13 @@ export class Replies {
     }
   }
 
-  /** The texts so far, out of the answer to a join. */
-  join(conversationId: string, texts: readonly LiveText[]): void {
-    for (const { id, text } of texts) {
+  /** What was said so far, out of the answer to a join. */
+  join(conversationId: string, live: readonly LiveReply[]): void {
+    for (const { id, text, thoughts } of live) {
       // A row that is not in the answer was in the store before; any row that comes now is newer.
       if (!this.#known.has(id)) this.#known.set(id, { conversationId, revision: 0, open: true, text })
       this.#live.begin(id, text)
+      this.#thoughts.begin(id, thoughts)
       this.#keep()
     }
   }
@@ -52,11 +56,17 @@ export class Replies {
     return this.#live.append(replyId, offset, text, known?.text ?? '')
   }
 
+  think(replyId: string, offset: number, text: string): 'applied' | 'gap' | 'ended' {
+    return this.#known.get(replyId)?.open === false ? 'ended' : this.#thoughts.append(replyId, offset, text)
+  }
+
   /** Rows that are in the store now: the live text of what has ended goes, and no sooner. */
   stored(rows: readonly Message[]): void {
     for (const row of rows) {
       const known = this.#known.get(row.id)
-      if (row.kind === 'reply' && known && !known.open && known.revision === row.revision) this.#live.settle(row.id, row.text)
+      if (row.kind !== 'reply' || !known || known.open || known.revision !== row.revision) continue
+      this.#live.settle(row.id, row.text)
+      this.#thoughts.settle(row.id)
     }
   }
 
@@ -68,6 +78,7 @@ export class Replies {
   stop(): void {
     this.#cancelKeep?.()
     this.#live.stop()
+    this.#thoughts.stop()
   }
 
   #keep(): void {
