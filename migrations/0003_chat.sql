@@ -13,6 +13,7 @@ CREATE TABLE "passkey" (
 CREATE TABLE "preset" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"person_id" uuid NOT NULL,
+	"kind" text NOT NULL,
 	"name" text NOT NULL,
 	"text" text NOT NULL,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL

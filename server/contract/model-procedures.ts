@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { LIMITS } from './limits.ts'
-import { ModelFacts, Preset } from './models.ts'
+import { ModelFacts, Preset, PresetKind } from './models.ts'
 import { nothing, procedure } from './procedure.ts'
 import { Id, strict } from './records.ts'
 
@@ -12,13 +12,14 @@ export const model = {
   list: procedure(nothing, strict({ models: Type.Array(ModelFacts), standard: Type.String(), stale: Type.Boolean() })),
 }
 
-/** Instructions that the caller has saved: nobody else can see them. */
+/** Instructions and prompts that the caller has saved: nobody else can see them. */
 export const preset = {
   list: procedure(nothing, strict({ presets: Type.Array(Preset) })),
-  /** Makes one, or changes one. Idempotent by `id`. BUSY when the caller has as many as one may have. */
+  /** Makes one, instructions if no kind is said, or changes one, which stays what it is. Idempotent by `id`. BUSY when the caller has as many of a kind as one may have. */
   save: procedure(
     strict({
       id: Id,
+      kind: Type.Optional(PresetKind),
       name: Type.String({ minLength: 1, maxLength: LIMITS.presetNameLength, format: 'visible' }),
       text: Type.String({ minLength: 1, maxLength: LIMITS.instructionsLength }),
     }),

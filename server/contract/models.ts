@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Id, nullable, strict } from './records.ts'
+import { Id, nullable, oneOf, strict } from './records.ts'
 
 /** What a model can do, as its provider says; null: not said. */
 export const ModelFacts = strict({
@@ -16,6 +16,7 @@ export const ModelFacts = strict({
 })
 export type ModelFacts = Static<typeof ModelFacts>
 
-/** Instructions to use again, by the name that their person has given them. */
-export const Preset = strict({ id: Id, name: Type.String(), text: Type.String() })
+/** Instructions of a room, or a prompt, to use again, by the name that their person has given them. A prompt may have blanks: `{{name}}`. */
+export const PresetKind = oneOf('instructions', 'prompt')
+export const Preset = strict({ id: Id, kind: PresetKind, name: Type.String(), text: Type.String() })
 export type Preset = Static<typeof Preset>

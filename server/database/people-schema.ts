@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { json, time } from './columns.ts'
-import type { Person } from '#contract'
+import type { Person, Preset } from '#contract'
 
 /* Who there is, what they come in by, and what they keep for themselves. */
 
@@ -65,12 +65,13 @@ export const passkey = pgTable(
   (table) => [index().on(table.personId)],
 )
 
-/** Instructions that a person has saved to use again. */
+/** What a person has saved to use again: instructions of rooms, and prompts. */
 export const preset = pgTable(
   'preset',
   {
     id: uuid().primaryKey(),
     personId: ofPerson().notNull(),
+    kind: text().$type<Preset['kind']>().notNull(),
     name: text().notNull(),
     text: text().notNull(),
     createdAt: time().notNull().defaultNow(),

@@ -3,28 +3,26 @@ import { LIMITS, type Preset } from '#contract'
 import type { Db } from './open.ts'
 import { person, preset } from './schema.ts'
 
+const row = { id: preset.id, kind: preset.kind, name: preset.name, text: preset.text }
+
 /** What a person has saved, by name. */
 export function presetsOf(db: Db, personId: string): Promise<Preset[]> {
-  return db
-    .select({ id: preset.id, name: preset.name, text: preset.text })
-    .from(preset)
-    .where(eq(preset.personId, personId))
-    .orderBy(asc(preset.name), asc(preset.id))
+  return db.select(row).from(preset).where(eq(preset.personId, personId)).orderBy(asc(preset.name), asc(preset.id))
 }
 
-/** `taken`: the id is somebody else's; `full`: one more would be too many. */
-export async function savePreset(db: Db, personId: string, { id, name, text }: Preset): Promise<'saved' | 'taken' | 'full'> {
+/** The preset as it is now. `taken`: the id is somebody else's; `full`: one more of its kind would be too many. */
+export async function savePreset(db: Db, personId: string, { id, kind, name, text }: Preset): Promise<Preset | 'taken' | 'full'> {
   return db.transaction(async (tx) => {
     // One after the other, or two at once would both be the last that there is room for.
     await tx.select({ id: person.id }).from(person).where(eq(person.id, personId)).for('update')
-    const [found] = await tx.select({ personId: preset.personId }).from(preset).where(eq(preset.id, id))
+    const [found] = await tx.select({ personId: preset.personId, kind: preset.kind }).from(preset).where(eq(preset.id, id))
     if (found && found.personId !== personId) return 'taken'
-    if (!found && (await tx.$count(preset, eq(preset.personId, personId))) >= LIMITS.presets) return 'full'
+    if (!found && (await tx.$count(preset, and(eq(preset.personId, personId), eq(preset.kind, kind)))) >= LIMITS.presets) return 'full'
     await tx
       .insert(preset)
-      .values({ id, personId, name, text })
+      .values({ id, personId, kind, name, text })
       .onConflictDoUpdate({ target: preset.id, set: { name, text }, setWhere: eq(preset.personId, personId) })
-    return 'saved'
+    return { id, kind: found?.kind ?? kind, name, text }
   })
 }
 

@@ -55,6 +55,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div data-island="usage-panel" data-when="opened"></div>
 <div data-island="server-panel" data-when="opened"></div>
 <div data-island="search-panel" data-when="opened"></div>
+<div data-island="prompts-panel" data-when="opened"></div>
 </div>
 </body>`,
   })

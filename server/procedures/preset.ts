@@ -7,17 +7,12 @@ export function presetProcedures({ db }: Parts) {
   return {
     list: preset.list.handler(async ({ context }) => ({ presets: await presetsOf(db, context.socket.data.person.id) })),
 
-    save: preset.save.handler(async ({ input: { id, name, text }, context, errors }) => {
-      const clean = { id, name: label(name, LIMITS.presetNameLength), text: storable(text) }
+    save: preset.save.handler(async ({ input: { id, kind = 'instructions', name, text }, context, errors }) => {
+      const clean = { id, kind, name: label(name, LIMITS.presetNameLength), text: storable(text) }
       const result = await savePreset(db, context.socket.data.person.id, clean)
-      switch (result) {
-        case 'saved':
-          return clean
-        case 'taken':
-          throw errors.CONFLICT({ data: { reason: 'id_taken' } })
-        case 'full':
-          throw errors.BUSY({ data: { limit: LIMITS.presets } })
-      }
+      if (result === 'taken') throw errors.CONFLICT({ data: { reason: 'id_taken' } })
+      if (result === 'full') throw errors.BUSY({ data: { limit: LIMITS.presets } })
+      return result
     }),
 
     remove: preset.remove.handler(async ({ input: { id }, context }) => {

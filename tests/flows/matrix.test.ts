@@ -288,7 +288,7 @@ async function makeWorld(actor: Actor): Promise<World> {
     await tx`insert into link (id, token_hash, kind, conversation_id, role, created_by) values (${link}, ${newToken()}, 'invite', ${room}, 'viewer', ${owner})`
     // There may be so many of one person's.
     await tx`delete from preset`
-    await tx`insert into preset (id, person_id, name, text) values (${world.preset}, ${owner}, ${CANARY}, ${CANARY})`
+    await tx`insert into preset (id, person_id, kind, name, text) values (${world.preset}, ${owner}, 'prompt', ${CANARY}, ${CANARY})`
     await tx`insert into session (id, token_hash, person_id, expires_at) values (${world.session}, ${newToken()}, ${owner}, now() + interval '1 day')`
     await tx`insert into passkey (id, person_id, host, public_key, counter, transports, name)
       values (${world.passkey}, ${owner}, 'localhost', 'AAAA', 0, '[]', ${CANARY})`

@@ -129,11 +129,11 @@ test('what was left out of a long talk is said at the reply', async () => {
   expect(row.omitted).toBe(8)
 }, 30_000)
 
-test('saved instructions are one’s own: made, changed, and taken away', async () => {
+test('saved instructions and prompts are one’s own: made, changed, and taken away', async () => {
   const preset = { id: newId(), name: 'Short', text: 'Be brief.' }
   await ada.rpc.preset.save(preset)
   await ada.rpc.preset.save({ ...preset, text: 'Be very brief.' })
-  expect((await ada.rpc.preset.list({})).presets).toEqual([{ ...preset, text: 'Be very brief.' }])
+  expect((await ada.rpc.preset.list({})).presets).toEqual([{ ...preset, kind: 'instructions', text: 'Be very brief.' }])
   const id = await room({})
   const guest = await comeIn(server, (await inviteTo(ada, id, { role: 'viewer' })).token, 'Gus')
   const gus = await connect(server, guest.cookie)
@@ -142,7 +142,15 @@ test('saved instructions are one’s own: made, changed, and taken away', async 
   await expect(gus.rpc.preset.save({ ...preset, text: 'Mine' })).rejects.toMatchObject({ code: 'CONFLICT' })
   await expect(gus.rpc.conversation.update({ id, thinking: 'low' })).rejects.toMatchObject({ code: 'FORBIDDEN' })
   expect((await ada.rpc.preset.list({})).presets).toHaveLength(1)
-  await ada.rpc.preset.remove({ id: preset.id })
+  const prompt = { id: newId(), kind: 'prompt' as const, name: 'Reply', text: 'Answer {{whom}}.' }
+  await ada.rpc.preset.save(prompt)
+  // What it is, it stays.
+  expect(await ada.rpc.preset.save({ ...prompt, kind: 'instructions', name: 'Answer' })).toEqual({ ...prompt, name: 'Answer' })
+  expect((await ada.rpc.preset.list({})).presets.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+    'prompt Answer',
+    'instructions Short',
+  ])
+  for (const { id: saved } of [preset, prompt]) await ada.rpc.preset.remove({ id: saved })
   expect((await ada.rpc.preset.list({})).presets).toEqual([])
   await gus.close()
 })

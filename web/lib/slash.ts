@@ -1,6 +1,8 @@
 /** A command that is being written at the start of the composer. `rest`: what stands behind its word; null: nothing yet, not even a space. */
 export type Slash = { readonly word: string; readonly rest: string | null }
 
+const WORD_LENGTH = 40
+
 /** Commands that go on behind a space. Of every other word a space makes a text. */
 const WITH_WORDS = new Set(['rename'])
 
@@ -18,6 +20,11 @@ export function fitting<T extends { slash: string; name: string }>(things: reado
   const begins = things.filter(({ slash }) => slash.startsWith(looked))
   const named = things.filter((thing) => !begins.includes(thing) && wordsOf(thing.name).some((part) => part.startsWith(looked)))
   return [...begins, ...named]
+}
+
+/** The word by which a thing of that name is found. */
+export function slashWord(name: string): string {
+  return wordsOf(name).filter(Boolean).join('-').slice(0, WORD_LENGTH)
 }
 
 const wordsOf = (name: string): string[] => name.toLowerCase().split(/[^\p{L}\p{N}]+/u)

@@ -3,6 +3,7 @@ import { go, jumpTo } from '../lib/route.svelte.ts'
 import { regenerateReply } from './branches.ts'
 import { newConversation, renameConversation, stopReply } from './commands.ts'
 import { Live } from './live.svelte.ts'
+import { refreshPresets, savedPrompts } from './models.ts'
 import { lastSaid, me } from './queries.ts'
 import { Visit } from './visit.svelte.ts'
 
@@ -13,8 +14,17 @@ export class Doing {
   readonly #visit = $derived.by(() => ((id) => (id === null ? null : new Visit(id)))(this.#id()))
   readonly #last = $derived.by(() => ((id) => (id === null ? null : new Live(() => lastSaid(id))))(this.#id()))
 
+  readonly #prompts = new Live(savedPrompts)
+
   constructor(id: () => string | null) {
     this.#id = id
+    // Without an answer it is what this device knows.
+    refreshPresets().catch(() => undefined)
+  }
+
+  get prompts() {
+    const { current } = this.#prompts
+    return current.state === 'ready' ? current.value : []
   }
 
   /** What is there to work on; null: it is not. */

@@ -15,9 +15,18 @@ export async function refreshModels(): Promise<void> {
 }
 
 /** The instructions that this person has saved, as far as this device knows. */
-export async function presets(): Promise<readonly Preset[]> {
+export function presets(): Promise<readonly Preset[]> {
+  return saved('instructions')
+}
+
+/** The prompts that this person has saved, as far as this device knows. */
+export function savedPrompts(): Promise<readonly Preset[]> {
+  return saved('prompt')
+}
+
+async function saved(kind: Preset['kind']): Promise<readonly Preset[]> {
   const fact = await store().db.facts.get('presets')
-  return fact?.key === 'presets' ? fact.value : []
+  return fact?.key === 'presets' ? fact.value.filter((preset) => preset.kind === kind) : []
 }
 
 /** Asks the server for them; they arrive in the store. Rejects with a RefusedError, as the two below. */

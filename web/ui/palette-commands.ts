@@ -2,6 +2,7 @@ import {
   ChartColumn,
   type IconNode,
   LogOut,
+  MessageSquareQuote,
   Pencil,
   RefreshCw,
   Search,
@@ -15,8 +16,13 @@ import {
   UserRound,
   Users,
 } from 'lucide'
+import type { Preset } from '#contract'
+import { insertPrompt } from '../lib/blanks.svelte.ts'
 import { writeInComposer } from '../lib/composer-box.ts'
 import { openPanel } from '../lib/panels.svelte.ts'
+import { slashWord } from '../lib/slash.ts'
+
+const DETAIL_LENGTH = 140
 
 /** One line of the palette. */
 export type Choice = {
@@ -33,7 +39,14 @@ export type Choice = {
 }
 
 /** `slash`: its word in the composer; '': it has none. */
-export type Command = { readonly slash: string; readonly name: string; readonly icon: IconNode; readonly run: (rest: string) => unknown }
+export type Command = {
+  readonly id: string
+  readonly slash: string
+  readonly name: string
+  readonly detail: string
+  readonly icon: IconNode
+  readonly run: (rest: string) => unknown
+}
 
 /** What there is to work on; null: it is not there, or not for this person. */
 export type Place = {
@@ -59,7 +72,7 @@ export type Deeds = {
 /** What can be done by this person in this place, from the palette and by `/` in the composer. */
 export function paletteCommands({ isOwner, roomId, mayAct, runningId, promptId, replyId }: Place, deeds: Deeds): Command[] {
   const acts = roomId !== null && mayAct
-  const commands: (Command | false)[] = [
+  const commands: (Omit<Command, 'id' | 'detail'> | false)[] = [
     { slash: 'new', name: 'New conversation', icon: SquarePen, run: () => deeds.begin() },
     acts && runningId !== null && { slash: 'stop', name: 'Stop the answer', icon: Square, run: () => deeds.stop(runningId) },
     acts && replyId !== null && { slash: 'regenerate', name: 'Answer once more', icon: RefreshCw, run: () => deeds.regenerate(replyId) },
@@ -74,13 +87,25 @@ export function paletteCommands({ isOwner, roomId, mayAct, runningId, promptId, 
     roomId !== null && { slash: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
     roomId !== null && { slash: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
     roomId !== null && { slash: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
+    acts && { slash: 'prompts', name: 'Saved prompts…', icon: MessageSquareQuote, run: () => openPanel('prompts') },
     { slash: 'search', name: 'Search', icon: Search, run: () => openPanel('search') },
     { slash: 'you', name: 'You and your devices', icon: UserRound, run: () => openPanel('you') },
     { slash: 'usage', name: 'Usage', icon: ChartColumn, run: () => openPanel('usage') },
     isOwner && { slash: 'server', name: 'This server: people, links, budgets', icon: Server, run: () => openPanel('server') },
     { slash: '', name: 'Sign out…', icon: LogOut, run: askToLeave },
   ]
-  return commands.filter((command) => command !== false)
+  return commands
+    .filter((command) => command !== false)
+    .map((command) => ({ ...command, id: command.slash || 'leave', detail: command.slash && `/${command.slash}` }))
+}
+
+/** What a person has saved, to be put into the composer. */
+export function promptCommands(prompts: readonly Preset[]): Command[] {
+  return prompts.map(({ id, name, text }) => ({
+    ...{ id, name, slash: slashWord(name), icon: MessageSquareQuote },
+    detail: text.replace(/\s+/g, ' ').slice(0, DETAIL_LENGTH),
+    run: () => insertPrompt(text),
+  }))
 }
 
 /** What a button elsewhere on the page does. */
