@@ -1,4 +1,4 @@
-import { type Box, keptTop, nextFollowing } from './scroll.ts'
+import { type Box, isAtEnd, keptTop, nextFollowing } from './scroll.ts'
 
 /** Less than the space between two messages: what is first in view is then what was gone to. */
 const MARGIN_PX = 16
@@ -65,9 +65,11 @@ export class ScrollKeeper {
   }
 
   #settle(): void {
-    if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight
+    if (this.#following && !this.#isWrittenIn()) this.#scroller.scrollTop = this.#scroller.scrollHeight
     else this.#restore(0)
     this.#before = this.#box()
+    // The end has come to the reader, and no event may say so.
+    if (this.ends && isAtEnd(this.#before)) this.#follow(true)
   }
 
   /** Puts what was at the top of the view back to its place; `scrolled`: how far the reader has moved on since it was noted. */
@@ -75,6 +77,12 @@ export class ScrollKeeper {
     const anchor = this.#anchors.find(({ element }) => element.isConnected)
     if (!anchor) return
     this.#scroller.scrollTop = keptTop(this.#scroller.scrollTop, anchor.offset - scrolled, this.#offset(anchor.element))
+  }
+
+  /** Following waits while a message is being edited: its box must not be scrolled out of view. */
+  #isWrittenIn(): boolean {
+    const { activeElement } = document
+    return activeElement instanceof HTMLTextAreaElement && this.#content.contains(activeElement)
   }
 
   #remember(): void {
