@@ -55,6 +55,7 @@ test('the list has the models that answer, with what they can do, and says which
     name: 'Gemini Flash Latest',
     inputTokens: 1_048_576,
     outputTokens: 65_536,
+    contextTokens: 150_000,
     thinking: true,
     maxTemperature: 2,
   })
