@@ -9,6 +9,8 @@ export const ModelFacts = strict({
   /** Tokens that a request may carry, and that an answer may have. */
   inputTokens: nullable(Type.Integer({ minimum: 1 })),
   outputTokens: nullable(Type.Integer({ minimum: 1 })),
+  /** Tokens of a conversation that this server sends it, roughly: beyond that the oldest messages are left out. */
+  contextTokens: Type.Integer({ minimum: 1 }),
   thinking: Type.Boolean(),
   /** What it is warmed by where a room does not say, and by how much it may be; null: it has no temperature. */
   temperature: nullable(Type.Number({ minimum: 0 })),

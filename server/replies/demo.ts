@@ -2,7 +2,7 @@ import type { ModelFacts } from '#contract'
 import { demoAnswer } from './demo-text.ts'
 import type { Model, ModelEvent, ModelRequest } from './model.ts'
 import { pause } from './pause.ts'
-import { estimate } from './prompt.ts'
+import { contextTokens, estimate } from './prompt.ts'
 
 const CHUNK_MS = 25
 const SHORTEST_CHUNK = 3
@@ -14,6 +14,7 @@ const FACTS: ModelFacts = {
   description: 'Built in: it shows how Confab works, and calls nobody.',
   inputTokens: null,
   outputTokens: null,
+  contextTokens: contextTokens(null),
   thinking: false,
   temperature: null,
   maxTemperature: null,

@@ -1,5 +1,6 @@
 import { label, type ModelFacts, type Thinking } from '#contract'
 import { field, listOf } from './gemini-failure.ts'
+import { contextTokens } from './prompt.ts'
 
 const GOOGLE = 'https://generativelanguage.googleapis.com'
 const PAGE = 100
@@ -33,12 +34,14 @@ export async function listModels(
 function read(entry: unknown): ModelFacts | null {
   const id = words(field(entry, 'name')).replace(/^models\//, '')
   if (!/^[\w.-]{1,100}$/.test(id) || !listOf(field(entry, 'supportedGenerationMethods')).includes('generateContent')) return null
+  const inputTokens = tokens(field(entry, 'inputTokenLimit'))
   const highest = amount(field(entry, 'maxTemperature')) ?? 2
   return {
     id,
     name: label(words(field(entry, 'displayName')), MOST_WORDS) || id,
     description: label(words(field(entry, 'description')), MOST_WORDS),
-    inputTokens: tokens(field(entry, 'inputTokenLimit')),
+    inputTokens,
+    contextTokens: contextTokens(inputTokens),
     outputTokens: tokens(field(entry, 'outputTokenLimit')),
     thinking: field(entry, 'thinking') === true,
     temperature: amount(field(entry, 'temperature')),

@@ -1,5 +1,6 @@
 import type { ModelFacts } from '#contract'
 import type { Model } from './model.ts'
+import { contextTokens } from './prompt.ts'
 
 const FRESH_MS = 10 * 60_000
 /** A provider that could not be asked is left alone for so long. */
@@ -63,6 +64,7 @@ function unknown(id: string): ModelFacts {
     description: '',
     inputTokens: null,
     outputTokens: null,
+    contextTokens: contextTokens(null),
     thinking: false,
     temperature: null,
     maxTemperature: 2,

@@ -40,7 +40,11 @@ export function buildRequest(options: {
       ? { role: 'model', text: step.text }
       : { role: 'user', text: several ? `${step.author}: ${step.text}` : step.text },
   )
-  const fit = fitting(turns, options.kept.length + options.instructions.length, unitsFor(facts))
+  const fit = fitting(
+    turns,
+    options.kept.length + options.instructions.length,
+    (facts?.contextTokens ?? contextTokens(null)) * UNITS_PER_TOKEN,
+  )
   return {
     model: options.model,
     temperature:
@@ -67,9 +71,10 @@ export function estimate({ instructions, turns, kept }: ModelRequest, saidUnits:
   return { prompt, output, thoughts: 0, total: prompt + output }
 }
 
-/** What a request to a model may carry: a part of what it takes, for a token of some scripts is worth less than was thought. */
-function unitsFor(facts: ModelFacts | null): number {
-  return Math.min(CONTEXT_UNITS, (facts?.inputTokens ?? CONTEXT_UNITS) * UNITS_PER_SCARCE_TOKEN)
+/** What a request to a model carries of a conversation: a part of what it takes, for a token of some scripts is worth less than was thought. */
+export function contextTokens(inputTokens: number | null): number {
+  const units = Math.min(CONTEXT_UNITS, (inputTokens ?? CONTEXT_UNITS) * UNITS_PER_SCARCE_TOKEN)
+  return Math.ceil(units / UNITS_PER_TOKEN)
 }
 
 /** The newest turns that fit the budget, beginning with a user's; the last one is always among them. */

@@ -1,6 +1,8 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import { LIMITS, newId } from '#contract'
+import { calmly } from '../support/calmly.ts'
 import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
@@ -13,12 +15,23 @@ let emulator: Emulator
 let server: TestServer
 let browser: Browser
 let wire: TestClient
+/** Whose context is full. */
+let fullRoom: string
 
 beforeAll(async () => {
   emulator = await startEmulator()
   ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
   wire = await connect(server, (await enter(server)).cookie)
   await wire.rpc.model.list({})
+  fullRoom = await createRoom(wire, 'A long talk')
+  await wire.join(fullRoom)
+  const page = 'x'.repeat(LIMITS.messageLength - 30) + ' [[chunks=1 every=0]]'
+  for (let count = 0; count < 14; count++) {
+    const text = count === 13 ? '[[echo]] And now?' : page
+    const replyId = newId()
+    await calmly(() => wire.rpc.message.send({ id: newId(), conversationId: fullRoom, text, kind: 'prompt', replyId }))
+    if (count === 13) await wire.hearEnd(replyId)
+  }
 }, 60_000)
 afterAll(async () => {
   await browser?.close()
@@ -36,6 +49,11 @@ async function openSettings(page: Page): Promise<Locator> {
 async function close(page: Page): Promise<void> {
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
   await page.getByRole('dialog').waitFor({ state: 'hidden' })
+}
+
+async function choose(page: Page, opener: Locator, model: string): Promise<void> {
+  await opener.click()
+  await page.getByRole('option', { name: new RegExp(`^${model} ?reads`) }).click()
 }
 
 async function isAccessible(page: Page): Promise<void> {
@@ -57,7 +75,8 @@ for (const [name, options] of devices) {
     await openRoom(page, server, id)
 
     const panel = await openSettings(page)
-    await panel.getByLabel('Model', { exact: true }).selectOption({ label: 'Gemini 3.5 Flash-Lite' })
+    await choose(page, panel.getByRole('button', { name: /^Model Gemini Flash Latest/ }), 'Gemini 3.5 Flash-Lite')
+    await panel.getByRole('button', { name: 'Model Gemini 3.5 Flash-Lite' }).waitFor()
     await panel.getByText('reads 1 M tokens').waitFor()
     await panel.getByLabel('Thinking').selectOption({ label: 'A lot' })
     await panel.getByRole('slider', { name: 'Temperature' }).fill('0.4')
@@ -84,8 +103,13 @@ for (const [name, options] of devices) {
     await reply(page).getByText('Reading the question').waitFor()
     await isAccessible(page)
 
+    await page.getByRole('button', { name: /^\d+ tokens$/ }).click()
+    await reply(page)
+      .getByText(/gemini-3.5-flash-lite · \d+ read · \d+ written · \d+ of them to think/)
+      .waitFor()
+
     const again = await openSettings(page)
-    expect(await again.getByLabel('Model', { exact: true }).inputValue()).toBe('gemini-3.5-flash-lite')
+    await again.getByRole('button', { name: 'Model Gemini 3.5 Flash-Lite' }).waitFor()
     await again.getByText('Answered').scrollIntoViewIfNeeded()
     await again.getByRole('meter', { name: 'Context' }).waitFor()
     await again.getByRole('button', { name: `Delete Rhymes on ${name}` }).click()
@@ -93,11 +117,81 @@ for (const [name, options] of devices) {
     // In another room it is the server's model that answers, as before.
     const other = await createRoom(wire)
     await openRoom(page, server, other)
-    expect(await (await openSettings(page)).getByLabel('Model', { exact: true }).inputValue()).toBe('')
+    await (await openSettings(page)).getByText('as the server says').waitFor()
     seen.expectQuiet()
     await context.close()
   }, 60_000)
 }
+
+for (const [name, options] of devices) {
+  test(`on ${name} thoughts are shown while the model thinks, another model can be asked, and what was left out is said`, async () => {
+    const context = await signedInContext(browser, server, options)
+    const page = await context.newPage()
+    const seen = watch(page, server)
+    const id = await createRoom(wire, `Thoughts on ${name}`)
+    await openRoom(page, server, id)
+    await say(page, `Slowly on ${name} [[hand]]`)
+    const answer = await emulator.next({ prompt: `Slowly on ${name}` })
+    await answer.thought('**Weighing both sides**\n\nThere is much to be said.')
+    await reply(page).getByText('Weighing both sides', { exact: true }).click()
+    await reply(page).getByText('There is much to be said.').waitFor()
+    await answer.thought('**Deciding**\n\nSoon.')
+    await reply(page).getByText('Deciding', { exact: true }).first().waitFor()
+    await isAccessible(page)
+    // Who comes in the middle sees them, too.
+    await page.reload()
+    await reply(page).getByText('Deciding', { exact: true }).waitFor()
+    await answer.write('Both are right.')
+    await answer.finish()
+    await reply(page, 'complete').waitFor()
+    await reply(page)
+      .getByText(/^Thought for \d+ s$/)
+      .click()
+    await reply(page).getByText('There is much to be said.').waitFor()
+
+    await reply(page).getByRole('button', { name: 'More' }).click()
+    await choose(page, page.getByRole('menuitem', { name: 'Ask another model…' }), 'Gemini 3.8 Flash')
+    const second = await emulator.next({ prompt: `Slowly on ${name}` })
+    expect(second.request.model).toBe('gemini-3.8-flash')
+    await second.write('Neither is.')
+    await second.finish()
+    await reply(page, 'complete').getByText('Neither is.').waitFor()
+    await reply(page).getByText('2 / 2').waitFor()
+
+    await openRoom(page, server, fullRoom)
+    await page.getByText('context full').waitFor()
+    await reply(page).last().getByText('Left out 8 earlier messages').waitFor()
+    const panel = await openSettings(page)
+    await panel.getByText('Full: the model was asked without the 8 oldest messages.').waitFor()
+    expect(await panel.getByRole('meter', { name: 'Context' }).getAttribute('value')).toBe('100')
+    seen.expectQuiet()
+    await context.close()
+  }, 60_000)
+}
+
+test('a model is found by keys', async () => {
+  const context = await signedInContext(browser, server, { viewport: DESKTOP })
+  const page = await context.newPage()
+  await openRoom(page, server, await createRoom(wire))
+  const panel = await openSettings(page)
+  const opener = panel.getByRole('button', { name: /^Model / })
+  await opener.click()
+  const box = page.getByRole('combobox', { name: 'Find a model' })
+  await box.fill('pro')
+  expect(await page.getByRole('listbox', { name: 'Models' }).getByRole('option').allInnerTexts()).toHaveLength(2)
+  await isAccessible(page)
+  await box.press('ArrowDown')
+  await box.press('Enter')
+  await panel.getByRole('button', { name: 'Model Gemini 3.1 Pro Preview' }).waitFor()
+  await eventually(() => opener.evaluate((element) => element === document.activeElement))
+  await opener.click()
+  await box.fill('no such')
+  await page.getByText('No model is called “no such”.').waitFor()
+  await box.press('Escape')
+  await box.waitFor({ state: 'hidden' })
+  expect(await panel.isVisible()).toBe(true)
+  await context.close()
+}, 30_000)
 
 test('offline the models and the saved instructions are those that were known', async () => {
   const context = await signedInContext(browser, server, { viewport: DESKTOP })
@@ -110,6 +204,7 @@ test('offline the models and the saved instructions are those that were known', 
   const panel = await openSettings(page)
   await panel.getByRole('button', { name: 'Use Kept' }).click()
   expect(await panel.getByRole('textbox', { name: 'Instructions' }).inputValue()).toBe('Be brief.')
-  await eventually(async () => (await panel.getByLabel('Model', { exact: true }).locator('option').count()) > 5)
+  await panel.getByRole('button', { name: /^Model / }).click()
+  await eventually(async () => (await page.getByRole('dialog', { name: 'Model', exact: true }).getByRole('option').count()) > 5)
   await context.close()
 }, 30_000)

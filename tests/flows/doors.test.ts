@@ -356,6 +356,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
   await send(room, 'prompt')
   await owner.rpc.member.update({ conversationId: room, personId: ids.get('viewer') ?? '', role: 'participant' })
   await tabs.get('viewer')?.hear((frame) => frame[0] === 'membership')
+  await tabs.get('viewer')?.hear((frame) => frame[0] === 'people')
   await owner.rpc.conversation.remove({ id: room })
   for (const actor of MEMBERS) await tabs.get(actor)?.hear((frame) => frame[0] === 'gone' && frame[1] === room)
   // An answer on the same socket comes after every frame before it.

@@ -55,6 +55,7 @@ test('the list has the models that answer, with what they can do, and says which
     name: 'Gemini Flash Latest',
     inputTokens: 1_048_576,
     outputTokens: 65_536,
+    contextTokens: 150_000,
     thinking: true,
     maxTemperature: 2,
   })
@@ -154,3 +155,26 @@ test('saved instructions and prompts are one’s own: made, changed, and taken a
   expect((await ada.rpc.preset.list({})).presets).toEqual([])
   await gus.close()
 })
+
+test('thoughts that were seen before the server was killed are kept, and its reply goes on from there', async () => {
+  const id = await room({})
+  const replyId = newId()
+  await ada.rpc.message.send({ id: newId(), conversationId: id, text: 'Killed [[hand]]', kind: 'prompt', replyId })
+  const answer = await emulator.next({ prompt: 'Killed' })
+  await answer.thought('**Seen**')
+  await ada.hear((frame) => frame[0] === 'thought' && frame[1] === replyId)
+  await server.kill()
+  await server.restart()
+  ada = await connect(server, (await enter(server)).cookie)
+  const joined = await ada.join(id)
+  expect(joined.live).toEqual([])
+  const row = joined.messages.find((message) => message.id === replyId)
+  expect(row).toMatchObject({ state: 'interrupted', text: '', thoughts: { text: '**Seen**' } })
+  await ada.rpc.reply.resume({ id: replyId, revision: row?.revision ?? 0 })
+  const again = await emulator.next({ prompt: 'Killed' })
+  await again.thought('**Anew**')
+  await ada.hear((frame) => frame[0] === 'thought' && frame[1] === replyId && frame[2] === 0 && frame[3] === '**Anew**')
+  await again.write('Done')
+  await again.finish()
+  expect((await ada.hearEnd(replyId)).row).toMatchObject({ state: 'complete', text: 'Done', thoughts: { text: '**Anew**' } })
+}, 30_000)

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Step } from '../../server/database/messages.ts'
-import { buildRequest } from '../../server/replies/prompt.ts'
+import { buildRequest, contextTokens } from '../../server/replies/prompt.ts'
 
 const prompt = (author: string, text: string): Step => ({ kind: 'prompt', author, text, deleted: false })
 const reply = (text: string): Step => ({ kind: 'reply', author: null, text, deleted: false })
@@ -65,6 +65,7 @@ test('a smaller model is asked less, and is not given what it cannot do', () => 
     description: '',
     inputTokens: 1_000,
     outputTokens: 100,
+    contextTokens: contextTokens(1_000),
     thinking: false,
     temperature: 1,
     maxTemperature: 1,

@@ -1,19 +1,17 @@
-import type { Message, ModelFacts, Usage } from '#contract'
+import type { Message, ModelFacts, Reply } from '#contract'
 
-/** How full the context was when the model was asked last, of what it takes. */
-export type Fullness = { readonly used: number; readonly most: number; readonly percent: number }
+/** How full the context is for the next question, in tokens, of what the server sends along; `omitted`: messages that were left out of the last one. */
+export type Fullness = { readonly used: number; readonly most: number; readonly percent: number; readonly omitted: number }
 
 /** The last reply that was counted says it; null: nobody knows. */
-export function fullness(usage: Usage | null, facts: ModelFacts | undefined): Fullness | null {
-  const most = facts?.inputTokens ?? null
-  if (usage === null || most === null) return null
-  return { used: usage.prompt, most, percent: Math.min(100, Math.round((usage.prompt / most) * 100)) }
-}
-
-/** Of these messages, oldest first, what the newest counted reply has cost. */
-export function lastUsage(messages: readonly Message[]): Usage | null {
-  const found = messages.findLast((message) => message.kind === 'reply' && message.usage !== null)
-  return found?.kind === 'reply' ? found.usage : null
+export function fullness(last: Pick<Reply, 'usage' | 'omitted'> | null, facts: ModelFacts | undefined): Fullness | null {
+  if (!last?.usage || !facts) return null
+  const { prompt, output, thoughts } = last.usage
+  // The answer is read with the next question, its thoughts are not.
+  const used = prompt + Math.max(0, output - thoughts)
+  const share = Math.round((used / facts.contextTokens) * 100)
+  // What a token is worth is a guess until something had to be left out.
+  return { used, most: facts.contextTokens, percent: last.omitted > 0 ? 100 : Math.min(99, share), omitted: last.omitted }
 }
 
 /** What the replies among these messages have cost together. */

@@ -2,6 +2,7 @@ import type { Message } from '#contract'
 import type { Order } from '../lib/waiting-line.ts'
 import { editPrompt, forkFrom, regenerateReply, selectVersion } from './branches.ts'
 import { discardSend, resumeReply, retrySend, stopReply } from './commands.ts'
+import { knownModels } from './models.ts'
 import { reorderPrompts, withdrawPrompt } from './steering.ts'
 
 /** What can be done with a message where it is shown; `runningId`: the reply of its room that is being written. */
@@ -20,4 +21,4 @@ export function deedsOf({ id, conversationId }: Message, runningId: string | nul
 }
 
 /** What can be done with the versions of a message. */
-export const branching = { select: selectVersion, edit: editPrompt, regenerate: regenerateReply, fork: forkFrom }
+export const branching = { select: selectVersion, edit: editPrompt, regenerate: regenerateReply, fork: forkFrom, models: knownModels }

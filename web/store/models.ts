@@ -1,4 +1,4 @@
-import type { Preset } from '#contract'
+import type { ModelFacts, Preset } from '#contract'
 import type { ModelList } from './database.ts'
 import { ask } from './requests.ts'
 import { store } from './store.ts'
@@ -12,6 +12,14 @@ export async function modelList(): Promise<ModelList | undefined> {
 /** Asks the server for them; they arrive in the store. Rejects with a RefusedError. */
 export async function refreshModels(): Promise<void> {
   await store().db.facts.put({ key: 'models', value: await ask('model.list', {}) })
+}
+
+/** The models that may answer, as this device knows them; asked for where it knows none. */
+export async function knownModels(): Promise<readonly ModelFacts[]> {
+  const stored = await modelList()
+  const refreshed = refreshModels().catch(() => undefined)
+  if (!stored) await refreshed
+  return (stored ?? (await modelList()))?.models ?? []
 }
 
 /** The instructions that this person has saved, as far as this device knows. */

@@ -1,0 +1,11 @@
+const MARGIN_PX = 8
+
+/** Puts something that is shown above the page below its anchor, or above it where there is no room; inside of the window either way. */
+export function placeBeside(shown: HTMLElement, anchor: HTMLElement, edge: 'left' | 'right'): void {
+  const { bottom, top, left, right } = anchor.getBoundingClientRect()
+  const { offsetHeight, offsetWidth } = shown
+  const below = bottom + offsetHeight + MARGIN_PX <= window.innerHeight
+  const wanted = edge === 'left' ? left : right - offsetWidth
+  shown.style.top = `${below ? bottom + 4 : Math.max(MARGIN_PX, top - offsetHeight - 4)}px`
+  shown.style.left = `${Math.max(MARGIN_PX, Math.min(wanted, window.innerWidth - offsetWidth - MARGIN_PX))}px`
+}
