@@ -11,6 +11,8 @@ CREATE TABLE "passkey" (
 );
 --> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
+ALTER TABLE "person" ADD COLUMN "default_model" text;--> statement-breakpoint
+ALTER TABLE "person" ADD COLUMN "default_instructions" text DEFAULT '' NOT NULL;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");--> statement-breakpoint

@@ -20,6 +20,7 @@ export type {
   AnswerRule,
   Author,
   Conversation,
+  Defaults,
   Failure,
   LiveText,
   Message,

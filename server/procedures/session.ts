@@ -1,18 +1,31 @@
-import { label, LIMITS } from '#contract'
-import { rename, roomsOf } from '../database/people.ts'
+import { label, LIMITS, storable } from '#contract'
+import { readDefaults, rename, roomsOf, writeDefaults } from '../database/people.ts'
 import { closeSession, sessionsOf } from '../database/sessions.ts'
+import { personTopic } from '../rooms/bus.ts'
 import { os, type Parts } from './router.ts'
 
-export function sessionProcedures({ db, model, presence, sockets, version }: Parts) {
+export function sessionProcedures({ bus, db, model, presence, sockets, version }: Parts) {
   const { session } = os
   return {
-    me: session.me.handler(({ context }) => ({
+    me: session.me.handler(async ({ context }) => ({
       person: context.socket.data.person,
       sessionId: context.socket.data.sessionId,
       version,
       model: model.name,
       demo: model.demo,
+      defaults: await readDefaults(db, context.socket.data.person.id),
     })),
+
+    setDefaults: session.setDefaults.handler(async ({ input: { model: wanted, instructions }, context, errors }) => {
+      const { id } = context.socket.data.person
+      const defaults = await writeDefaults(db, id, {
+        ...(wanted === undefined ? {} : { model: wanted === null ? null : storable(wanted) }),
+        ...(instructions === undefined ? {} : { instructions: storable(instructions) }),
+      })
+      if (!defaults) throw errors.NOT_FOUND({ data: { what: 'person' } })
+      bus.publish(personTopic(id), ['defaults', defaults])
+      return defaults
+    }),
 
     rename: session.rename.handler(async ({ input, context, errors }) => {
       const { id } = context.socket.data.person

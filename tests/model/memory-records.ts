@@ -3,6 +3,7 @@ import {
   type Author,
   type Budget,
   type Conversation,
+  type Defaults,
   isOpen,
   LIMITS,
   newId,
@@ -21,6 +22,7 @@ import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
 import type * as operations from '../../server/database/operations.ts'
+import type * as people from '../../server/database/people.ts'
 import type * as presence from '../../server/database/presence.ts'
 import type * as replies from '../../server/database/replies.ts'
 import type * as resuming from '../../server/database/resuming.ts'
@@ -53,6 +55,7 @@ export class Memory {
   /** Carried out, by id. */
   readonly operations = new Set<string>()
   readonly usage = new Map<string, Used>()
+  readonly defaults = new Map<string, Defaults>()
   budget: Budget | null = null
   /** How often a reply was put back into the queue. */
   readonly requeued = new Map<string, number>()
@@ -790,6 +793,17 @@ export const usageSince: typeof usage.usageSince = (db, reader, day) =>
         conversation: { id: conversationId, title: reached(memory, conversationId, reader.id)?.room.row.title ?? '' },
       }))
     return { rows, more: false }
+  })
+
+export const readDefaults: typeof people.readDefaults = (db, id) =>
+  transaction(db, ({ defaults }) => defaults.get(id) ?? { model: null, instructions: '' })
+
+export const writeDefaults: typeof people.writeDefaults = (db, id, { model, instructions }) =>
+  transaction(db, (memory) => {
+    const before = memory.defaults.get(id) ?? { model: null, instructions: '' }
+    const after = { model: model === undefined ? before.model : model, instructions: instructions ?? before.instructions }
+    memory.defaults.set(id, after)
+    return after
   })
 
 export const readBudget: typeof settings.readBudget = (db) => transaction(db, ({ budget }) => budget)

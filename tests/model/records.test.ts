@@ -7,6 +7,7 @@ import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
 import * as operations from '../../server/database/operations.ts'
+import * as people from '../../server/database/people.ts'
 import * as presence from '../../server/database/presence.ts'
 import * as replies from '../../server/database/replies.ts'
 import * as resuming from '../../server/database/resuming.ts'
@@ -27,6 +28,7 @@ const sql = {
   ...listing,
   ...messages,
   ...operations,
+  ...people,
   ...presence,
   ...replies,
   ...resuming,
@@ -494,6 +496,16 @@ describe('the records in memory are those of the database', () => {
     const next = prompt(id, 'and')
     for (const one of [last, next]) await records.send(db, ada, one)
     for (const units of [2, 3, 4, 8]) say(await records.path(db, next.id, { steps: 9, units }))
+  })
+
+  alike('what rooms begin with that a person makes', async (place, say) => {
+    const { records, db } = place
+    const ada = await place.person('member', 'Ada')
+    say(await records.readDefaults(db, ada.id))
+    say(await records.writeDefaults(db, ada.id, { model: 'gemini-next', instructions: 'Be brief.' }))
+    say(await records.writeDefaults(db, ada.id, { model: null }))
+    say(await records.writeDefaults(db, ada.id, {}))
+    say(await records.readDefaults(db, ada.id))
   })
 
   alike('a list of rooms with long texts, page by page', async (place, say) => {

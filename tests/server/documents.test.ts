@@ -1,13 +1,19 @@
 import { expect, test } from 'bun:test'
 import { appDocument, enterDocument, messageDocument, shellDocument } from '../../server/pages/documents.ts'
 
-const assets = { build: 'b1', script: '/assets/index-1.js', styles: ['/assets/index-1.css'], preloads: ['/assets/room-1.js'] }
+const assets = {
+  build: 'b1',
+  look: '/assets/look-1.js',
+  script: '/assets/index-1.js',
+  styles: ['/assets/index-1.css'],
+  preloads: ['/assets/room-1.js'],
+}
 const hostile = '"><script>alert(1)</script>\'&'
 const pages = {
   app: appDocument({ assets, person: { id: 'p', name: hostile, kind: 'owner' }, model: hostile, demo: true }),
   shell: shellDocument({ assets }),
   enter: enterDocument({ assets, owner: false, passkeys: true }),
-  message: messageDocument({ title: hostile, sentence: hostile, link: { href: hostile, words: hostile }, styles: assets.styles }),
+  message: messageDocument({ title: hostile, sentence: hostile, link: { href: hostile, words: hostile }, assets }),
 }
 
 type Found = { tag: string; attributes: [string, string][] }

@@ -101,7 +101,14 @@ export class ModelServer {
       })
     return os.router({
       session: {
-        me: os.session.me.handler(() => ({ person: this.person, sessionId: this.person.id, version: '0', model: 'model', demo: false })),
+        me: os.session.me.handler(() => ({
+          person: this.person,
+          sessionId: this.person.id,
+          version: '0',
+          model: 'model',
+          demo: false,
+          defaults: { model: null, instructions: '' },
+        })),
       },
       conversation: {
         list: os.conversation.list.handler(() => ({

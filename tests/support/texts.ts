@@ -44,6 +44,7 @@ export class LiveTexts {
       case 'people':
       case 'typing':
       case 'membership':
+      case 'defaults':
       case 'gone':
         break
     }

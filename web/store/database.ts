@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract, Conversation, Member, Membership, Message, Person } from '#contract'
+import type { contract, Conversation, Defaults, Member, Membership, Message, Person } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -57,7 +57,8 @@ export type OutboxEntry = {
 
 /** `by`: the composer that wrote it, which knows better than the store what it holds; missing when a command did. */
 export type Draft = { conversationId: string; text: string; by?: string }
-export type Me = { person: Person; version: string; model: string; demo: boolean }
+/** `defaults`: missing in what an older page has stored. */
+export type Me = { person: Person; version: string; model: string; demo: boolean; defaults?: Defaults }
 /** `trimmed`: when rows were last given up for want of space. */
 export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }
 /** When a room was last opened on this device, in milliseconds since 1970. */

@@ -82,6 +82,11 @@ export class Frames {
         if (this.#waits(frame[1])) this.#held.push(frame)
         else this.#write({ kind: 'membership', row: { conversationId: frame[1], role: frame[2], read: frame[3] } })
         return
+      case 'defaults':
+        // Asked for at the same time, the answer says nothing older.
+        if (this.#listing) this.#held.push(frame)
+        else this.#write({ kind: 'defaults', defaults: frame[1] })
+        return
       case 'conversation':
         if (this.#waits(frame[1].id)) this.#held.push(frame)
         else this.#conversation(frame[1])
@@ -168,4 +173,13 @@ function parse(text: string): Frame | null {
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<Frame[0]>(['message', 'conversation', 'delta', 'people', 'typing', 'membership', 'gone'])
+const KINDS: ReadonlySet<string> = new Set<Frame[0]>([
+  'message',
+  'conversation',
+  'delta',
+  'people',
+  'typing',
+  'membership',
+  'defaults',
+  'gone',
+])

@@ -1,4 +1,4 @@
-import { ChartColumn, type IconNode, LogOut, Server, SlidersHorizontal, SquarePen, UserPlus, UserRound, Users } from 'lucide'
+import { ChartColumn, type IconNode, LogOut, Server, Settings, SlidersHorizontal, SquarePen, UserPlus, Users } from 'lucide'
 import { openPanel } from '../lib/panels.svelte.ts'
 
 /** One line of the palette. */
@@ -25,7 +25,7 @@ export function paletteCommands({ isOwner, hasRoom }: { isOwner: boolean; hasRoo
     hasRoom && { id: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
     hasRoom && { id: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
     hasRoom && { id: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
-    { id: 'you', name: 'You and your devices', icon: UserRound, run: () => openPanel('you') },
+    { id: 'settings', name: 'Settings: name, look, keys, devices', icon: Settings, run: () => openPanel('settings') },
     { id: 'usage', name: 'Usage', icon: ChartColumn, run: () => openPanel('usage') },
     isOwner && { id: 'server', name: 'This server: people, links, budgets', icon: Server, run: () => openPanel('server') },
     { id: 'leave', name: 'Sign out…', icon: LogOut, run: askToLeave },

@@ -1,0 +1,33 @@
+import { createSubscriber } from 'svelte/reactivity'
+import { onPreferencesElsewhere, type Preferences, readPreferences, showPreferences, writePreferences } from './preferences.ts'
+
+const listeners = new Set<() => void>()
+const subscribe = createSubscriber((update) => {
+  listeners.add(update)
+  const stop = onPreferencesElsewhere(update)
+  return () => {
+    listeners.delete(update)
+    stop()
+  }
+})
+
+/** How Confab looks and works on this device. */
+export function preferences(): Preferences {
+  subscribe()
+  return readPreferences()
+}
+
+/** Changes some of it, here and in all tabs of this browser. */
+export function prefer(changes: Partial<Preferences>): void {
+  const next = { ...readPreferences(), ...changes }
+  writePreferences(next)
+  showPreferences(next)
+  for (const listener of listeners) listener()
+}
+
+/** Whether a key, pressed where messages are written, is to send. */
+export function sends(event: KeyboardEvent): boolean {
+  // While an input method is composing, Enter chooses a word; Safari says so only by the key code.
+  if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return false
+  return event.ctrlKey || event.metaKey || (readPreferences().enter === 'sends' && !event.shiftKey && !event.altKey)
+}
