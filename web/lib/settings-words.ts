@@ -16,8 +16,8 @@ export const SIZE_WORDS: Readonly<Record<TextSize, string>> = {
 }
 
 export const ENTER_CHOICES: readonly { readonly key: EnterKey; readonly words: string; readonly more: string }[] = [
-  { key: 'sends', words: 'Enter sends', more: 'Shift+Enter begins a new line' },
-  { key: 'breaks', words: 'Enter begins a new line', more: 'Ctrl+Enter, or ⌘ Enter, sends' },
+  { key: 'sends', words: 'Enter sends', more: 'Shift+Enter: new line' },
+  { key: 'breaks', words: 'Enter: new line', more: 'Ctrl+Enter or ⌘ Enter sends' },
 ]
 
 /** What this browser holds of a person. `bytes`: of everything that is kept for this address, roughly; null: it does not tell. */

@@ -1,0 +1,265 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import { newId } from '#contract'
+import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
+import { connect, type TestClient } from '../support/client.ts'
+import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { eventually } from '../support/eventually.ts'
+import { enter } from '../support/people.ts'
+import { composer, createRoom, log, openRoom, prompts, reply, say, storedDraft } from '../support/room-page.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+const PAPER = { light: 'rgb(251, 250, 247)', dark: 'rgb(22, 22, 20)', strong: 'rgb(0, 0, 0)' }
+
+let emulator: Emulator
+let server: TestServer
+let browser: Browser
+let wire: TestClient
+
+beforeAll(async () => {
+  emulator = await startEmulator()
+  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
+  wire = await connect(server, (await enter(server)).cookie)
+}, 60_000)
+afterAll(async () => {
+  await browser?.close()
+  await server?.stop()
+  await emulator?.stop()
+}, 30_000)
+
+const settings = (page: Page) => page.getByRole('dialog', { name: 'Settings' })
+const paper = (page: Page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+const theme = (page: Page, name: string) => settings(page).getByRole('group', { name: 'Theme' }).getByText(name)
+const size = (page: Page, name: string) => settings(page).getByRole('group', { name: 'Text size' }).getByTitle(name, { exact: true })
+
+async function openSettings(page: Page): Promise<Locator> {
+  const list = page.getByRole('button', { name: 'Show the list' })
+  if (await list.isVisible()) await list.click()
+  await page.getByTitle(/^Settings/).click()
+  await settings(page).getByText('Space used').waitFor()
+  return settings(page)
+}
+
+/** Two tabs of one device in a room. */
+async function twoTabs(options: BrowserContextOptions = {}) {
+  const context = await signedInContext(browser, server, options)
+  context.setDefaultTimeout(15_000)
+  const room = await createRoom(wire, 'A room')
+  const [page, other] = [await context.newPage(), await context.newPage()]
+  const seen = [watch(page, server), watch(other, server)]
+  await Promise.all([openRoom(page, server, room), openRoom(other, server, room)])
+  return {
+    context,
+    room,
+    page,
+    other,
+    async end(...excused: RegExp[]) {
+      for (const one of seen) one.expectQuiet(...excused)
+      await context.close()
+    },
+  }
+}
+
+async function axe(page: Page, ...rules: string[]): Promise<void> {
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
+  const builder = new AxeBuilder({ page })
+  const { violations } = await (rules.length > 0 ? builder.withRules(rules) : builder).analyze()
+  expect(
+    violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => `${id} ${html.slice(0, 120)} ${any[0]?.message ?? ''}`)),
+  ).toEqual([])
+}
+
+describe('settings', () => {
+  test('open by their button, by keys and from the palette, and give the focus back', async () => {
+    const { page, end } = await twoTabs()
+    await composer(page).focus()
+    await page.keyboard.press('Control+,')
+    await settings(page).waitFor()
+    await page.keyboard.press('Escape')
+    await settings(page).waitFor({ state: 'hidden' })
+    expect(await composer(page).evaluate((box) => box === document.activeElement)).toBe(true)
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('settings')
+    await page.keyboard.press('Enter')
+    await settings(page).waitFor()
+    await settings(page).getByRole('button', { name: 'Close' }).click()
+    await openSettings(page)
+    await end()
+  }, 30_000)
+
+  test('a theme holds in all tabs at once, on every page, and from the first paint on', async () => {
+    const { context, page, other, room, end } = await twoTabs()
+    await openSettings(page)
+    await theme(page, 'Dark').click()
+    expect(await paper(page)).toBe(PAPER.dark)
+    await eventually(async () => (await paper(other)) === PAPER.dark)
+    // What makes the room comes late: what is painted before it is dark all the same, also where the page is that of the device.
+    const held = Promise.withResolvers<void>()
+    await context.route(/\/assets\/(index|enter)-.*\.js$/, async (route) => {
+      await held.promise
+      await route.continue()
+    })
+    for (const path of [`/c/${room}`, '/shell', '/enter', '/nowhere/at/all']) {
+      await other.goto(server.url + path, { waitUntil: 'commit' })
+      await other.locator('h1').first().waitFor({ state: 'attached' })
+      expect([path, await paper(other)]).toEqual([path, PAPER.dark])
+      expect(await other.locator('meta[name="theme-color"]').first().getAttribute('content')).toBe('#161614')
+    }
+    held.resolve()
+    await context.unrouteAll({ behavior: 'wait' })
+    await theme(page, 'As the device').click()
+    await eventually(async () => (await paper(other)) === PAPER.light)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    expect(await paper(page)).toBe(PAPER.dark)
+    await theme(page, 'Light').click()
+    expect(await paper(page)).toBe(PAPER.light)
+    await theme(page, 'Dark').click()
+    await page.emulateMedia({ media: 'print' })
+    expect(await paper(page)).toBe(PAPER.light)
+    // The browser says so of a page that is not there.
+    await end(/status of 404/)
+  }, 30_000)
+
+  for (const [name, options] of [
+    ['a desktop', { viewport: DESKTOP }],
+    ['a phone', phone()],
+  ] as const) {
+    test(`axe objects to nothing on ${name}, nor to any text in high contrast, by day and by night`, async () => {
+      const { page, other, end } = await twoTabs(options)
+      await say(other, 'A list with `code`, please [[list]]')
+      await reply(other, 'complete').waitFor()
+      await openSettings(page)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await theme(page, 'As the device').click()
+        await axe(page)
+        if (name === 'a phone') continue
+        await theme(page, 'High contrast').click()
+        await axe(page, 'color-contrast-enhanced')
+        await other.emulateMedia({ colorScheme })
+        await axe(other, 'color-contrast-enhanced')
+      }
+      // Who asks their device for it need not ask Confab.
+      await theme(page, 'As the device').click()
+      await page.emulateMedia({ colorScheme: 'dark', contrast: 'more' })
+      await eventually(async () => (await paper(page)) === PAPER.strong)
+      await theme(page, 'Dark').click()
+      expect(await paper(page)).toBe(PAPER.dark)
+      await end()
+    }, 60_000)
+
+    test(`the largest text has room on ${name}`, async () => {
+      const { page, other, end } = await twoTabs(options)
+      const long = 'Averyveryveryverylongwordthatnobodycanbreakandthatgoesonandonandonandonandonandon'
+      await say(other, `${long} [[echo]]`)
+      await reply(other, 'complete').waitFor()
+      await openSettings(page)
+      await size(page, 'Largest').click()
+      const text = log(other).locator('[data-part="text"]').first()
+      await eventually(async () => (await text.evaluate((element) => getComputedStyle(element).fontSize)) === '24px')
+      expect(await composer(other).evaluate((box) => getComputedStyle(box).fontSize)).toBe('24px')
+      for (const tab of [page, other])
+        expect(await tab.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth)).toBe(true)
+      const scroller = log(other)
+      expect(await scroller.evaluate((element) => element.scrollWidth <= element.clientWidth)).toBe(true)
+      const body = settings(page).locator('.panel-body')
+      expect(await body.evaluate((element) => element.scrollWidth <= element.clientWidth)).toBe(true)
+      await size(page, 'Usual').click()
+      await eventually(async () => (await text.evaluate((element) => getComputedStyle(element).fontSize)) === '16px')
+      await end()
+    }, 30_000)
+  }
+
+  test('Enter does what is wanted, in all tabs at once', async () => {
+    const { page, other, end } = await twoTabs()
+    await other.getByText('Enter sends · Shift+Enter new line').waitFor()
+    const opened = await openSettings(page)
+    await opened.getByRole('radio', { name: /^Enter: new line/ }).click()
+    await other.getByText('Ctrl+Enter sends · Enter new line').waitFor()
+    await composer(other).pressSequentially('One line')
+    await composer(other).press('Enter')
+    await composer(other).pressSequentially('and another')
+    expect(await composer(other).inputValue()).toBe('One line\nand another')
+    await composer(other).press('Control+Enter')
+    await prompts(other, 'sent').getByText('One line').waitFor()
+    await opened.getByRole('radio', { name: /^Enter sends/ }).click()
+    await other.getByText('Enter sends · Shift+Enter new line').waitFor()
+    await say(other, 'Sent by Enter')
+    await prompts(other).getByText('Sent by Enter').waitFor()
+    await end()
+  }, 30_000)
+
+  test('the name, and what rooms begin with, are the same on all devices', async () => {
+    const { page, other, end } = await twoTabs()
+    const elsewhere = await signedInContext(browser, server, phone())
+    const away = await openRoom(await elsewhere.newPage(), server, await createRoom(wire, 'Elsewhere'))
+    const there = await openSettings(away)
+    const opened = await openSettings(page)
+    await opened.getByRole('textbox', { name: 'Instructions' }).fill('Answer like a pirate.')
+    await opened.getByRole('button', { name: 'Save' }).click()
+    await opened.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' })
+    await eventually(async () => (await there.getByRole('textbox', { name: 'Instructions' }).inputValue()) === 'Answer like a pirate.')
+
+    await other.getByRole('button', { name: 'New conversation' }).click()
+    const prompt = `Where is the treasure? ${newId()}`
+    await say(other, prompt)
+    await reply(other, 'complete').waitFor()
+    const asked = await emulator.waitForRequest((request) => request.prompt === prompt)
+    expect(asked.rawBody).toContain('Answer like a pirate.')
+    await wire.rpc.session.setDefaults({ instructions: '' })
+    await eventually(async () => (await opened.getByRole('textbox', { name: 'Instructions' }).inputValue()) === '')
+    await elsewhere.close()
+    await end()
+  }, 45_000)
+
+  test('what the device holds can be cleared, and what is nowhere else is named and stays', async () => {
+    const { page, other, room, end } = await twoTabs()
+    await say(page, 'Kept by the server')
+    await reply(page, 'complete').waitFor()
+    await composer(page).fill('Not sent, and nowhere else')
+    await eventually(async () => (await storedDraft(page, room)) === 'Not sent, and nowhere else')
+    const opened = await openSettings(page)
+    await opened.getByText('is kept: 1 draft.').waitFor()
+    await opened.getByRole('button', { name: 'Clear' }).click()
+    const question = page.getByRole('dialog', { name: 'Clear this device?' })
+    await question.getByText('only this device has it: 1 draft.').waitFor()
+    await question.getByRole('button', { name: 'Back' }).click()
+    expect(await prompts(page).count()).toBe(1)
+    await opened.getByRole('button', { name: 'Clear' }).click()
+    const [, again] = await Promise.all([
+      question.getByRole('button', { name: 'Clear' }).click(),
+      other.waitForEvent('load'),
+      page.waitForEvent('load'),
+    ])
+    expect(again).toBe(other)
+    for (const tab of [page, other]) {
+      await prompts(tab, 'sent').getByText('Kept by the server').waitFor()
+      expect(await composer(tab).inputValue()).toBe('Not sent, and nowhere else')
+    }
+    await end()
+  }, 30_000)
+
+  test('the name of a room is changed where it stands: by a click or F2, Enter keeps it, Escape gives it up', async () => {
+    const { page, other, end } = await twoTabs()
+    const heading = (tab: Page) => tab.getByRole('heading', { level: 1 })
+    const box = page.getByRole('textbox', { name: 'Name of the room' })
+    await composer(page).focus()
+    await page.keyboard.press('F2')
+    await box.fill('Not this one')
+    await page.keyboard.press('Escape')
+    await box.waitFor({ state: 'hidden' })
+    expect(await heading(page).textContent()).toBe('A room')
+    await page.keyboard.press('F2')
+    await box.fill('By the keyboard')
+    await page.keyboard.press('Enter')
+    await heading(other).getByText('By the keyboard').waitFor()
+    const place = await heading(page).boundingBox()
+    if (!place) throw new Error('the name is not shown')
+    await page.mouse.click(place.x + place.width / 2, place.y + place.height / 2)
+    await box.fill('By a click')
+    await page.keyboard.press('Enter')
+    await heading(other).getByText('By a click').waitFor()
+    await end()
+  }, 30_000)
+})
