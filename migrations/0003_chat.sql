@@ -10,10 +10,24 @@ CREATE TABLE "passkey" (
 	"used_at" timestamp (3) with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "preset" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"person_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"text" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "temperature" double precision;--> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "thinking" text;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
+ALTER TABLE "message" ADD COLUMN "thoughts" jsonb;--> statement-breakpoint
+ALTER TABLE "message" ADD COLUMN "omitted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "person" ADD COLUMN "default_model" text;--> statement-breakpoint
 ALTER TABLE "person" ADD COLUMN "default_instructions" text DEFAULT '' NOT NULL;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "preset" ADD CONSTRAINT "preset_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint
+CREATE INDEX "preset_person_id_index" ON "preset" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");--> statement-breakpoint
 CREATE INDEX "message_text" ON "message" USING gin (to_tsvector('simple'::regconfig, left("text", 64000)));

@@ -18,6 +18,7 @@ import { createRouter } from './procedures/index.ts'
 import { Budgets } from './replies/budgets.ts'
 import { createDemo } from './replies/demo.ts'
 import { createGemini } from './replies/gemini.ts'
+import { Models } from './replies/models.ts'
 import { openJournals } from './replies/journal.ts'
 import { ReplyQueue } from './replies/queue.ts'
 import { lookAgain, recover } from './replies/recover.ts'
@@ -57,7 +58,8 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const { name, apiKey, baseUrl } = config.model
     const model = apiKey === null ? createDemo() : createGemini({ apiKey, model: name, baseUrl })
     const budgets = await Budgets.open(db)
-    const parts = { db, bus, changes, model, log, budgets, journals: openJournals(join(config.dataDir, 'journal')) }
+    const models = new Models(model, (error) => log.warn('models.failed', { reason: reason(error) }))
+    const parts = { db, bus, changes, model, models, log, budgets, journals: openJournals(join(config.dataDir, 'journal')) }
     const replies = new ReplyQueue(parts, config.repliesAtOnce)
     const startedAt = Date.now()
     const socket = createSocketHandlers({
@@ -73,6 +75,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
         budgets,
         sockets,
         model,
+        models,
         version,
         startedAt,
       }),
@@ -103,6 +106,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     bus.attach(server)
     // Only now: a start that fails must not have asked the model anything.
     for (const reply of waiting) replies.add(reply)
+    void models.list()
     stops.push(async () => {
       const stopped = server.stop(false)
       const until = performance.now() + CALL_GRACE_MS

@@ -10,6 +10,7 @@ export { addressesModel, label, preview, storable } from './text.ts'
 export { MINIMUM_WIRE, WIRE } from './version.ts'
 export type { ErrorCode, ErrorData } from './errors.ts'
 export type { Frame } from './frames.ts'
+export type { ModelFacts, Preset } from './models.ts'
 export type { Link, Member, Membership, Session } from './people.ts'
 export type { NewPasskey, Passkey, PasskeyOffer } from './passkeys.ts'
 export type { contract } from './procedures.ts'
@@ -29,5 +30,7 @@ export type {
   Reply,
   ReplyState,
   Role,
+  Thinking,
+  Thoughts,
   Usage,
 } from './records.ts'

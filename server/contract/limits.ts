@@ -6,6 +6,9 @@ export const LIMITS = {
   /** Of the title that a room without one gets from its first message. */
   firstTitleLength: 60,
   instructionsLength: 8_000,
+  /** Instructions that one person may save, and the name of one. */
+  presets: 100,
+  presetNameLength: 60,
   nameLength: 40,
   modelLength: 100,
   linkLabelLength: 60,

@@ -1,12 +1,13 @@
 import { Type } from '@sinclair/typebox'
 import { branches, fork } from './branch-procedures.ts'
 import { LIMITS } from './limits.ts'
+import { model, preset } from './model-procedures.ts'
 import { admin, usage } from './owner-procedures.ts'
 import { passkey } from './passkeys.ts'
 import { link, member, presence, session } from './people-procedures.ts'
 import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
-import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict } from './records.ts'
+import { AnswerRule, Conversation, Id, LiveText, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
 import { search } from './search.ts'
 
 const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
@@ -15,6 +16,8 @@ const fields = {
   title: Type.Optional(Type.String({ maxLength: LIMITS.titleLength })),
   model: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: LIMITS.modelLength }))),
   instructions: Type.Optional(Type.String({ maxLength: LIMITS.instructionsLength })),
+  temperature: Type.Optional(nullable(Type.Number({ minimum: 0, maximum: 2 }))),
+  thinking: Type.Optional(nullable(Thinking)),
   answer: Type.Optional(AnswerRule),
   guestsAsk: Type.Optional(Type.Boolean()),
   /** Set by an owner of the room. */
@@ -112,6 +115,8 @@ export const contract = {
   passkey,
   presence,
   search,
+  model,
+  preset,
   usage,
   admin,
 }

@@ -32,6 +32,10 @@ export type Author = Static<typeof Author>
 export const AnswerRule = oneOf('always', 'mention')
 export type AnswerRule = Static<typeof AnswerRule>
 
+/** How much a model thinks before it answers; `minimal`: as little as it can. */
+export const Thinking = oneOf('minimal', 'low', 'medium', 'high')
+export type Thinking = Static<typeof Thinking>
+
 /** Who may do what in a room: a viewer reads; a participant writes, asks and stops; an owner also invites, removes people and the room. */
 export const Role = oneOf('owner', 'participant', 'viewer')
 export type Role = Static<typeof Role>
@@ -43,6 +47,10 @@ export const Conversation = strict({
   title: Type.String({ maxLength: LIMITS.titleLength }),
   model: nullable(Type.String()),
   instructions: Type.String(),
+  /** null: the model's own. */
+  temperature: nullable(Type.Number({ minimum: 0, maximum: 2 })),
+  /** null: as much as the model likes. */
+  thinking: nullable(Thinking),
   answer: AnswerRule,
   /** Whether people who came by an invitation may ask the model; notes they may write all the same. */
   guestsAsk: Type.Boolean(),
@@ -94,6 +102,9 @@ export type Failure = Static<typeof Failure>
 export const Usage = strict({ prompt: Type.Integer(), output: Type.Integer(), thoughts: Type.Integer(), total: Type.Integer() })
 export type Usage = Static<typeof Usage>
 
+export const Thoughts = strict({ text: Type.String(), ms: Type.Integer({ minimum: 0 }) })
+export type Thoughts = Static<typeof Thoughts>
+
 export const ReplyState = oneOf('queued', 'streaming', 'complete', 'stopped', 'failed', 'interrupted')
 export type ReplyState = Static<typeof ReplyState>
 
@@ -121,6 +132,10 @@ export const Reply = strict({
   /** What the provider says answered, e.g. `gemini-3.5-flash`. */
   model: nullable(Type.String()),
   usage: nullable(Usage),
+  /** What the model said of its thinking, in Markdown, and how long it thought before the first word; null: nothing. Known when the reply has ended. */
+  thoughts: nullable(Thoughts),
+  /** How many of the oldest messages did not fit into what the model was asked; known when the reply has ended. */
+  omitted: Type.Integer({ minimum: 0 }),
   /** Why it did not end well; while it streams, why the model has to be asked again. */
   failure: nullable(Failure),
   /** When the model is asked by itself: again, while the reply streams and has said nothing yet; or, while it is queued, at its person's pace. */

@@ -1,5 +1,5 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
-import type { AnswerRule, Author, Conversation, Message, Role } from '#contract'
+import type { AnswerRule, Author, Conversation, Message, Role, Thinking } from '#contract'
 import { carryOut } from './operations.ts'
 import type { Db } from './open.ts'
 import { conversation, member, message } from './schema.ts'
@@ -18,6 +18,8 @@ export type Fields = {
   title?: string
   model?: string | null
   instructions?: string
+  temperature?: number | null
+  thinking?: Thinking | null
   answer?: AnswerRule
   guestsAsk?: boolean
   dayTokens?: number | null
@@ -35,6 +37,8 @@ export function toConversation(row: ConversationRow): Conversation {
     title: row.title,
     model: row.model,
     instructions: row.instructions,
+    temperature: row.temperature,
+    thinking: row.thinking,
     answer: row.answer,
     guestsAsk: row.guestsAsk,
     dayTokens: row.dayTokens,

@@ -29,6 +29,8 @@ export function toReply(row: MessageRow, names: Names): Reply {
     askedBy: named(row.authorId, names.author),
     model: row.model,
     usage: row.usage,
+    thoughts: row.deletedAt === null ? row.thoughts : null,
+    omitted: row.omitted,
     failure: row.failure,
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
@@ -106,7 +108,7 @@ function page(rows: { row: MessageRow; names: Names }[], limit: number): Page {
   let units = 0
   const messages: Message[] = []
   for (const { row, names } of rows.slice(0, limit)) {
-    units += row.text.length
+    units += row.text.length + (row.thoughts?.text.length ?? 0)
     if (units > PAGE_UNITS && messages.length > 0) break
     messages.push(toMessage(row, names))
   }
@@ -140,4 +142,18 @@ export async function path(db: Queryable, toId: string, most: { steps: number; u
     })
     .from(steps)
     .orderBy(sql`steps.depth desc`)
+}
+
+/** How many prompts and replies the path that leads to a message has beyond its last `steps`. */
+export async function countBeyond(db: Queryable, toId: string, steps: number): Promise<number> {
+  const far = sql`(
+    with recursive path as (
+      select id, parent_id, kind, deleted_at, 0 as depth from message where id = ${toId}
+      union all
+      select m.id, m.parent_id, m.kind, m.deleted_at, path.depth + 1 from message m join path on m.id = path.parent_id
+    )
+    select id from path where depth > ${steps} and kind <> 'note' and deleted_at is null
+  ) as far`
+  const [found] = await db.select({ count: sql<number>`count(*)::int` }).from(far)
+  return found?.count ?? 0
 }

@@ -3,7 +3,7 @@ import { bigint, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzl
 import { json, time } from './columns.ts'
 import type { Person } from '#contract'
 
-/* Who there is, and what they come in by. */
+/* Who there is, what they come in by, and what they keep for themselves. */
 
 /** Of a row that goes with its person. */
 export const ofPerson = () => uuid().references(() => person.id, { onDelete: 'cascade' })
@@ -64,6 +64,19 @@ export const passkey = pgTable(
     name: text().notNull(),
     createdAt: time().notNull().defaultNow(),
     usedAt: time(),
+  },
+  (table) => [index().on(table.personId)],
+)
+
+/** Instructions that a person has saved to use again. */
+export const preset = pgTable(
+  'preset',
+  {
+    id: uuid().primaryKey(),
+    personId: ofPerson().notNull(),
+    name: text().notNull(),
+    text: text().notNull(),
+    createdAt: time().notNull().defaultNow(),
   },
   (table) => [index().on(table.personId)],
 )

@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray, isNull, ne, or, sql } from 'drizzle-orm'
-import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Usage } from '#contract'
+import { type Author, type Failure, LIMITS, preview, type Reply, type ReplyState, type Role, type Thoughts, type Usage } from '#contract'
 import { type Change, lock, type Queryable, write } from './conversations.ts'
 import { byIds, changedRow, toReply } from './messages.ts'
 import { carryOut, type Operation } from './operations.ts'
@@ -17,6 +17,10 @@ export type Outcome = {
   readonly usage: Usage | null
   readonly failure: Failure | null
   readonly truncated: boolean
+  /** Missing: it has said nothing of them this time, and what it said before stays. */
+  readonly thoughts?: Thoughts
+  /** Missing: nothing did not fit. */
+  readonly omitted?: number
   readonly stoppedBy: Author | null
   /** By which somebody has stopped it. */
   readonly operation?: Operation | undefined
@@ -34,6 +38,8 @@ export async function findQueued(db: Queryable, id: string) {
       text: message.text,
       model: sql<string | null>`coalesce(${message.wantedModel}, ${conversation.model})`,
       instructions: conversation.instructions,
+      temperature: conversation.temperature,
+      thinking: conversation.thinking,
       retryAt: message.retryAt,
       deletedAt: conversation.deletedAt,
     })

@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, date, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, date, doublePrecision, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { changed, json, time } from './columns.ts'
 import { ofPerson, person } from './people-schema.ts'
-import type { AnswerRule, Budget, Failure, Link, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
+import type { AnswerRule, Budget, Failure, Link, PersonMessage, Reply, ReplyState, Role, Thinking, Thoughts, Usage } from '#contract'
 
 /*
  * Indexes are plain ascending ones: drizzle's desc() emits NULLS LAST, which PostgreSQL does not use for ORDER BY … DESC.
  * Nothing here is an enum type: a value more must not need a table lock.
  */
 
-export { passkey, person, session } from './people-schema.ts'
+export { passkey, person, preset, session } from './people-schema.ts'
 
 /** Of a row that goes with its room. */
 const ofRoom = () => uuid().references(() => conversation.id, { onDelete: 'cascade' })
@@ -43,6 +43,8 @@ export const conversation = pgTable(
     title: text().notNull().default(''),
     model: text(),
     instructions: text().notNull().default(''),
+    temperature: doublePrecision(),
+    thinking: text().$type<Thinking>(),
     answer: text().$type<AnswerRule>().notNull().default('always'),
     guestsAsk: boolean().notNull().default(true),
     dayTokens: integer(),
@@ -111,6 +113,9 @@ export const message = pgTable(
     model: text(),
     wantedModel: text(),
     usage: json<Usage>(),
+    thoughts: json<Thoughts>(),
+    /** Messages that did not fit into the request. */
+    omitted: integer().notNull().default(0),
     failure: json<Failure>(),
     retryAt: time(),
     truncated: boolean().notNull().default(false),

@@ -95,7 +95,7 @@ function store(by: Person, input: Sending): SQL {
     ), read as (
       update member m set read = written.count from written where m.conversation_id = written.id and m.person_id = ${by.id}::uuid
     )
-    select written.id, written.revision, written.title, written.model, written.instructions, written.answer,
+    select written.id, written.revision, written.title, written.model, written.instructions, written.temperature, written.thinking, written.answer,
       written.guests_ask as "guestsAsk", written.day_tokens as "dayTokens", written.count,
       written.head_id as "headId", written.running_id as "runningId",
       (extract(epoch from written.created_at) * 1000)::float8 as "createdAt",
@@ -128,6 +128,8 @@ function sent(by: Person, input: Sending, stored: Stored): Sent {
         revision: position + 1,
         model: null,
         usage: null,
+        thoughts: null,
+        omitted: 0,
         failure: null,
         retryAt: null,
         truncated: false,

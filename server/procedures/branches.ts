@@ -91,12 +91,12 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
       if (!from) throw errors.NOT_FOUND({ data: { what: 'message' } })
       if (await isForeign(db, id, person.id)) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       if (!mayCopy(person.id)) throw errors.RATE_LIMITED({ data: { retryAfterMs: COPIES.windowMs } })
-      const { instructions } = from.row
+      const { instructions, temperature, thinking } = from.row
       const made = await changes.found(
         id,
         person.id,
         async () =>
-          (await copy(db, person, { id, from: from.row, toId: of, fields: { instructions } }, model.speaker)) ?? {
+          (await copy(db, person, { id, from: from.row, toId: of, fields: { instructions, temperature, thinking } }, model.speaker)) ?? {
             conversation: null,
             change: null,
           },

@@ -7,6 +7,8 @@ import { messageProcedures } from './message.ts'
 import { passkeyProcedures } from './passkey.ts'
 import { presenceProcedures } from './presence.ts'
 import { replyProcedures } from './reply.ts'
+import { modelProcedures } from './model.ts'
+import { presetProcedures } from './preset.ts'
 import { os, type Parts } from './router.ts'
 import { searchProcedures } from './search.ts'
 import { sessionProcedures } from './session.ts'
@@ -22,6 +24,8 @@ export function createRouter(parts: Parts) {
     reply: replyProcedures(parts),
     presence: presenceProcedures(parts),
     search: searchProcedures(parts),
+    model: modelProcedures(parts),
+    preset: presetProcedures(parts),
     usage: usageProcedures(parts),
     admin: adminProcedures(parts),
     member: memberProcedures(parts),

@@ -6,6 +6,7 @@ import { inTime } from '../database/in-time.ts'
 import type { Database, Db } from '../database/open.ts'
 import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state.ts'
 import type { Model } from '../replies/model.ts'
+import type { Models } from '../replies/models.ts'
 import type { Budgets } from '../replies/budgets.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
 import type { Bus } from '../rooms/bus.ts'
@@ -26,6 +27,7 @@ export type Parts = {
   readonly sockets: Sockets
   readonly budgets: Budgets
   readonly model: Model
+  readonly models: Models
   readonly version: string
   /** Which kind of database `db` is. */
   readonly database: Database['kind']

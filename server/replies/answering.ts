@@ -1,5 +1,5 @@
 import type { Failure } from '#contract'
-import { path } from '../database/messages.ts'
+import { countBeyond, path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
@@ -11,7 +11,7 @@ import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
 import { patient } from './patience.ts'
 import { unlessAborted, untilDone } from './pause.ts'
-import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate } from './prompt.ts'
+import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate, isWhole } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
 
@@ -73,7 +73,7 @@ type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null 
 type Refused = { readonly refused: Failure }
 
 /** What to ask, and not before when, as soon as the database can say it; null: there is nothing to answer any more. */
-function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
+function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
   return untilDone(
     async () => {
       const [reply, steps, look] = await Promise.all([
@@ -83,8 +83,10 @@ function prepare({ budgets, db, log, model }: ReplyParts, run: Run): Promise<Pre
       ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
-      const { instructions, text: kept, retryAt } = reply
-      const request = buildRequest({ model: reply.model ?? model.name, instructions, steps, kept })
+      const { instructions, temperature, thinking, text: kept, retryAt } = reply
+      const name = reply.model ?? model.name
+      const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length)
+      const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
       const refused = look && (await afford(budgets, run, look, request))
       return refused ? { refused } : { request, retryAt }
     },

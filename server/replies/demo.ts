@@ -1,3 +1,4 @@
+import type { ModelFacts } from '#contract'
 import { demoAnswer } from './demo-text.ts'
 import type { Model, ModelEvent, ModelRequest } from './model.ts'
 import { pause } from './pause.ts'
@@ -7,10 +8,27 @@ const CHUNK_MS = 25
 const SHORTEST_CHUNK = 3
 const LONGEST_CHUNK = 20
 
+const FACTS: ModelFacts = {
+  id: 'demo',
+  name: 'Demo',
+  description: 'Built in: it shows how Confab works, and calls nobody.',
+  inputTokens: null,
+  outputTokens: null,
+  thinking: false,
+  temperature: null,
+  maxTemperature: null,
+}
+
 /** The stand-in when there is no key: a local answer that says what it is, paced like a model's. `chunkMs`: the pause before each piece. */
 export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
   const { chunkMs = CHUNK_MS } = options
-  return { name: 'demo', speaker: 'Demo', demo: true, stream: (request, signal) => answer(request, signal, chunkMs) }
+  return {
+    name: 'demo',
+    speaker: 'Demo',
+    demo: true,
+    list: async () => [FACTS],
+    stream: (request, signal) => answer(request, signal, chunkMs),
+  }
 }
 
 async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: number): AsyncGenerator<ModelEvent, void, void> {

@@ -1,6 +1,7 @@
 import { GoogleGenerativeAI, GoogleGenerativeAIFetchError } from '@google/generative-ai'
 import type { Failure } from '#contract'
 import { readChunk } from './gemini-chunk.ts'
+import { listModels, thinkingConfig } from './gemini-models.ts'
 import { failureOf, failureOfFinish } from './gemini-failure.ts'
 import { waitFor } from './gemini-wait.ts'
 import { type Model, ModelError, type ModelEvent, type ModelRequest, type Turn } from './model.ts'
@@ -34,6 +35,7 @@ export function createGemini(settings: Settings): Model {
     name: settings.model,
     speaker: 'Gemini',
     demo: false,
+    list: (signal) => listModels(settings, signal),
     stream: (request, signal) => ask(settings, request, signal),
   }
 }
@@ -94,10 +96,19 @@ async function open(settings: Settings, name: string, request: ModelRequest, sig
           { role: 'user', text: GO_ON },
         ]
   const contents = [...request.turns, ...goOn].map((turn) => ({ role: turn.role, parts: [{ text: turn.text }] }))
-  const answer = await model.generateContentStream({ contents }, { signal })
+  const answer = await model.generateContentStream({ contents, generationConfig: generationConfig(name, request) }, { signal })
   // A second reader of the same stream: if that fails and nobody looks, the process ends.
   answer.response.catch(() => {})
   return answer.stream
+}
+
+/** The SDK's types know no thinking; what it does not know it sends as it is. */
+function generationConfig(name: string, { temperature, thinking, thinks }: ModelRequest): object {
+  const thinkingOptions = { ...(thinks ? { includeThoughts: true } : {}), ...thinkingConfig(name, thinking) }
+  return {
+    ...(temperature === null ? {} : { temperature }),
+    ...(Object.keys(thinkingOptions).length === 0 ? {} : { thinkingConfig: thinkingOptions }),
+  }
 }
 
 /** What went wrong when nothing but an error came back: a refusal over HTTP, or the way to the provider itself. */

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Usage } from '#contract'
+import type { Thoughts, Usage } from '#contract'
 import type { Outcome } from '../database/replies.ts'
 
 /*
@@ -10,7 +10,7 @@ import type { Outcome } from '../database/replies.ts'
  *
  * Only a model that has refused before its first word may be asked again: while that is waited for, the claim is given up.
  *
- * Lines are JSON: a header, one string for each chunk, `{"used":…}` with what it has cost so far (first an estimate), `{"asked":…}` where the claim is given up or
+ * Lines are JSON: a header, one string for each chunk, `{"thoughts":…}` with what it said of its thinking since the line before, `{"used":…}` with what it has cost so far (first an estimate), `{"asked":…}` where the claim is given up or
  * taken again, and at the end how the reply ended. A torn last line is left out.
  */
 export type Header = {
@@ -32,6 +32,8 @@ export type Used = { readonly usage: Usage; readonly model: string | null }
 
 export interface Journal {
   append(text: string): void
+  /** A piece more of them, and how long the model has been thinking. */
+  thought(piece: Thoughts): void
   used(used: Used): void
   /** False from a refusal of the model until it is asked again: should the server end in between, the next one may ask. */
   asked: boolean
@@ -45,6 +47,7 @@ export interface Journal {
 export type LeftBehind = Header & {
   readonly text: string
   readonly asked: boolean
+  readonly thoughts: Thoughts | null
   readonly used: Used | null
   readonly ending: Ending | null
   /** When it ended; null: it has not. */
@@ -68,7 +71,7 @@ export function openJournals(directory: string): Journals {
       const file = openSync(path, 'ax', 0o600)
       let size = 0
       let asked = claimed
-      const line = (value: string | Header | Claim | { used: Used } | Ended) => {
+      const line = (value: string | Header | Claim | { thoughts: Thoughts } | { used: Used } | Ended) => {
         size = writeAll(file, size, JSON.stringify(value) + '\n')
       }
       const forget = () => {
@@ -85,6 +88,7 @@ export function openJournals(directory: string): Journals {
       }
       return {
         append: (text) => line(text),
+        thought: (thoughts) => line({ thoughts }),
         used: (used) => line({ used }),
         get asked() {
           return asked
@@ -129,16 +133,22 @@ function read(path: string): LeftBehind | null {
   }
   let text = ''
   let asked = true
+  let thoughts: Thoughts | null = null
   let used: Used | null = null
   let ended: Ended | null = null
   for (const line of rest) {
-    const value = parse<string | Claim | { used: Used } | Ended>(line)
+    const value = parse<string | Claim | { thoughts: Thoughts } | { used: Used } | Ended>(line)
     if (typeof value === 'string') text += value
     else if (value && 'asked' in value) asked = value.asked
+    else if (value && 'thoughts' in value) thoughts = joined(thoughts, value.thoughts)
     else if (value && 'used' in value) used = value.used
     else if (value) ended = value
   }
-  return { ...header, text, asked, used, ending: ended?.ending ?? null, endedAt: ended && new Date(ended.at), remove }
+  return { ...header, text, asked, thoughts, used, ending: ended?.ending ?? null, endedAt: ended && new Date(ended.at), remove }
+}
+
+function joined(before: Thoughts | null, { text, ms }: Thoughts): Thoughts {
+  return { text: (before?.text ?? '') + text, ms }
 }
 
 // Only this file's own lines are parsed with it.

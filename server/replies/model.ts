@@ -1,4 +1,4 @@
-import type { Failure, Usage } from '#contract'
+import type { Failure, ModelFacts, Thinking, Usage } from '#contract'
 
 /** One turn of the talk as a model sees it. */
 export type Turn = { readonly role: 'user' | 'model'; readonly text: string }
@@ -7,10 +7,17 @@ export type ModelRequest = {
   readonly model: string
   /** What the room's owner wants the model to keep in mind; empty: nothing. */
   readonly instructions: string
+  /** null: the model's own. */
+  readonly temperature: number | null
+  readonly thinking: Thinking | null
+  /** Whether the model is known to think: others refuse to be asked for thoughts. */
+  readonly thinks: boolean
   /** Oldest first; the last one is a user's. */
   readonly turns: readonly Turn[]
   /** What the model has answered to the last turn so far, when it shall go on from there; else empty. */
   readonly kept: string
+  /** How many of the oldest messages were left out, for want of space. */
+  readonly omitted: number
 }
 
 /** What a model says while it answers. A stream that ends without `finish` was cut. */
@@ -23,6 +30,8 @@ export type ModelEvent =
   | { readonly type: 'finish'; readonly truncated: boolean }
 
 export interface Model {
+  /** What may answer. Throws when the provider cannot be asked. */
+  list(signal: AbortSignal): Promise<readonly ModelFacts[]>
   /** What answers when a room names no model. */
   readonly name: string
   /** Who speaks, for people: "Gemini". */

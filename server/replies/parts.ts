@@ -6,6 +6,7 @@ import type { Changes } from '../rooms/changes.ts'
 import type { Budgets } from './budgets.ts'
 import type { Journals } from './journal.ts'
 import type { Model } from './model.ts'
+import type { Models } from './models.ts'
 
 /** What replies are made with. */
 export type ReplyParts = {
@@ -14,6 +15,7 @@ export type ReplyParts = {
   readonly changes: Changes
   readonly journals: Journals
   readonly model: Model
+  readonly models: Models
   readonly log: Log
   readonly budgets: Budgets
 }

@@ -1,3 +1,4 @@
+import type { Thoughts } from '#contract'
 import { current } from '../database/conversations.ts'
 import { byIds } from '../database/messages.ts'
 import { finish, openReplies, type Outcome, putBack } from '../database/replies.ts'
@@ -54,13 +55,26 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
   if (left.ending !== null && left.endedAt !== null) {
     const at = left.endedAt
     await writeSome({ ...left.ending, text }, (how) => finish(parts.db, left, how, parts.model.speaker, at), isUnavailable)
-  } else if (left.asked) await interrupt(parts, left, text, left.used)
+  } else if (left.asked) await interrupt(parts, left, text, left.used, left.thoughts)
   else await putBack(parts.db, left)
   left.remove()
   parts.log.info('reply.restored', { reply: left.id, units: left.text.length, asked: left.asked })
 }
 
-async function interrupt(parts: ReplyParts, reply: Ref, text: string | null, used: Used | null): Promise<void> {
-  const outcome: Outcome = { ...NOTHING_SAID, ...used, state: 'interrupted', text, failure: { code: 'restarted' } }
+async function interrupt(
+  parts: ReplyParts,
+  reply: Ref,
+  text: string | null,
+  used: Used | null,
+  thoughts: Thoughts | null = null,
+): Promise<void> {
+  const outcome: Outcome = {
+    ...NOTHING_SAID,
+    ...used,
+    ...(thoughts && { thoughts }),
+    state: 'interrupted',
+    text,
+    failure: { code: 'restarted' },
+  }
   await writeSome(outcome, (how) => finish(parts.db, reply, how, parts.model.speaker), isUnavailable)
 }

@@ -1,4 +1,4 @@
-import { type Author, type Failure, storable, type Usage } from '#contract'
+import { type Author, type Failure, storable, type Thoughts, type Usage } from '#contract'
 import type { Operation } from '../database/operations.ts'
 import type { Ending, Journal } from './journal.ts'
 import { type Model, ModelError, type ModelEvent, type ModelRequest } from './model.ts'
@@ -14,6 +14,9 @@ export type StopReason =
 /** A reply longer than this is ended as if the model had reached its own limit. */
 const REPLY_UNITS = 300_000
 
+/** What is kept of its thinking. */
+const THOUGHT_UNITS = 20_000
+
 /**
  * Asks the model once and follows its answer to the end. Every piece of text goes to the journal and then to `show`, in this order.
  * Never rejects: whatever happens is an ending.
@@ -21,7 +24,7 @@ const REPLY_UNITS = 300_000
 export async function followAnswer(options: {
   model: Pick<Model, 'stream'>
   request: ModelRequest
-  journal: Pick<Journal, 'append' | 'used' | 'asked'>
+  journal: Pick<Journal, 'append' | 'thought' | 'used' | 'asked'>
   /** Length of the text that was there before. */
   kept: number
   show: (text: string) => void
@@ -31,6 +34,8 @@ export async function followAnswer(options: {
   const { model, request, journal, show, stopped } = options
   const pieces = createPieces(storable)
   let units = options.kept
+  const startedAt = performance.now()
+  let thoughts: Thoughts | null = null
   let usage: Usage | null = null
   let answeredBy: string | null = null
   let sent = false
@@ -42,6 +47,16 @@ export async function followAnswer(options: {
     units += text.length
     show(text)
   }
+  const think = (said: string) => {
+    const before = thoughts?.text ?? ''
+    // Each summary begins with a heading, and not every model ends the one before it.
+    const apart = said.startsWith('**') && before !== '' && !before.endsWith('\n') ? '\n\n' : ''
+    const text = storable(apart + said).slice(0, THOUGHT_UNITS - before.length)
+    const ms = Math.round(performance.now() - startedAt)
+    if (text === '') return
+    journal.thought({ text, ms })
+    thoughts = { text: before + text, ms }
+  }
   const ending = (rest: Partial<Ending> & Pick<Ending, 'state'>): Ending => ({
     failure: null,
     truncated: false,
@@ -49,6 +64,8 @@ export async function followAnswer(options: {
     // The provider counts also what nobody waits for: a call without a report is worth its prompt and what was said, or budgets would not see it.
     usage: usage ?? (sent && journal.asked && isCharged(rest, heard) ? estimate(request, units - options.kept) : null),
     model: answeredBy,
+    ...(thoughts === null ? {} : { thoughts }),
+    ...(sent && request.omitted > 0 ? { omitted: request.omitted } : {}),
     ...rest,
   })
 
@@ -75,6 +92,7 @@ export async function followAnswer(options: {
           if (units > REPLY_UNITS) return ending({ state: 'complete', truncated: true })
           break
         case 'thought':
+          think(value.text)
           break
         case 'usage':
           usage = value.usage

@@ -47,6 +47,8 @@ async function onDevice(count: number, rounds: number): Promise<string[]> {
     title: '',
     model: null,
     instructions: '',
+    temperature: null,
+    thinking: null,
     answer: 'always' as const,
     guestsAsk: true,
     dayTokens: null,

@@ -36,7 +36,7 @@ type Prompt = { readonly id: string; readonly replyId: string }
 
 async function room(): Promise<string> {
   const id = newId()
-  await ada.rpc.conversation.create({ id, instructions: 'Be brief.' })
+  await ada.rpc.conversation.create({ id, instructions: 'Be brief.', temperature: 0.5, thinking: 'low' })
   await admit(postgres.url, id, bobsCookie)
   await ada.join(id)
   await bob.join(id)
@@ -150,7 +150,7 @@ test('a room goes on elsewhere from any message: a copy of its path, and nothing
   const unwanted = await ask(bob, id, 'unwanted')
   const copy = { id: newId(), of: first.replyId }
   const made = await bob.rpc.conversation.fork(copy)
-  expect(made).toMatchObject({ id: copy.id, count: 2, instructions: 'Be brief.' })
+  expect(made).toMatchObject({ id: copy.id, count: 2, instructions: 'Be brief.', temperature: 0.5, thinking: 'low' })
   expect(await bob.rpc.conversation.fork(copy)).toEqual(made)
   const copied = [...(await rows(copy.id, bob)).messages.values()]
   expect(copied.map(({ kind, text }) => [kind, text.includes('the way here')])).toEqual([

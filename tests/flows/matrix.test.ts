@@ -35,6 +35,8 @@ type World = {
   /** The reply that the first of them waits for. */
   readonly queued: string
   readonly link: string
+  /** Instructions that the room's owner has saved. */
+  readonly preset: string
   /** Another browser of the room's owner. */
   readonly session: string
   /** A passkey of theirs. */
@@ -70,6 +72,7 @@ type Row = {
 }
 
 const everybody = (outcome: Outcome) => [outcome, outcome, outcome, outcome] as const
+const three = (outcome: Outcome) => [outcome, outcome, outcome] as const
 const readers = ['ok', 'ok', 'ok', 'NOT_FOUND conversation'] as const
 const writers = ['ok', 'ok', 'FORBIDDEN role', 'NOT_FOUND conversation'] as const
 const owners = ['ok', 'FORBIDDEN role', 'FORBIDDEN role', 'NOT_FOUND conversation'] as const
@@ -90,6 +93,11 @@ const ROWS: readonly Row[] = [
     tells: true,
   },
   { path: '/conversation/update', input: ({ room }) => ({ id: room, title: 'Other' }), outcomes: writers },
+  {
+    path: '/conversation/update',
+    input: ({ room }) => ({ id: room, model: 'other', instructions: 'Rhyme.', temperature: 0.5, thinking: 'low' }),
+    outcomes: writers,
+  },
   { path: '/conversation/update', input: ({ room }) => ({ id: room, guestsAsk: false }), outcomes: owners },
   { path: '/conversation/update', input: ({ room }) => ({ id: room, dayTokens: 0 }), outcomes: owners },
   { path: '/conversation/remove', input: ({ room }) => ({ id: room }), outcomes: ['ok', 'FORBIDDEN role', 'FORBIDDEN role', 'nothing'] },
@@ -173,6 +181,16 @@ const ROWS: readonly Row[] = [
   { path: '/presence/typing', input: ({ room }) => ({ conversationId: room }), outcomes: writers },
   { path: '/presence/read', input: ({ room }) => ({ conversationId: room, count: 1 }), outcomes: readers },
   { path: '/search/messages', input: () => ({ query: CANARY.slice(0, -2), limit: 50 }), outcomes: everybody('own') },
+  { path: '/model/list', input: () => ({}), outcomes: everybody('own') },
+  { path: '/preset/list', input: () => ({}), outcomes: everybody('own') },
+  { path: '/preset/save', input: () => ({ id: newId(), name: 'Short', text: 'Be brief.' }), outcomes: everybody('own') },
+  {
+    path: '/preset/save',
+    input: ({ preset }) => ({ id: preset, name: 'Taken', text: 'Over.' }),
+    outcomes: ['ok', ...three('CONFLICT id_taken')],
+    tells: true,
+  },
+  { path: '/preset/remove', input: ({ preset }) => ({ id: preset }), outcomes: ['ok', 'nothing', 'nothing', 'nothing'] },
   { path: '/usage/report', input: () => ({ days: 2 }), outcomes: everybody('own') },
   { path: '/admin/overview', input: () => ({}), ...theServers },
   {
@@ -234,6 +252,7 @@ function nowhere(actor: Actor): World {
     stopped: newId(),
     queued: newId(),
     link: newId(),
+    preset: newId(),
     session: newId(),
     passkey: newToken(),
     viewer: newId(),
@@ -268,6 +287,9 @@ async function makeWorld(actor: Actor): Promise<World> {
       await tx`insert into message (id, conversation_id, parent_id, kind, author_id, text, position, revision, state)
         values (${id}, ${room}, ${parentId}, ${kind}, ${authorId}, ${state === 'queued' ? '' : `${CANARY} ${index}`}, ${index + 1}, ${index + 1}, ${state})`
     await tx`insert into link (id, token_hash, kind, conversation_id, role, created_by) values (${link}, ${newToken()}, 'invite', ${room}, 'viewer', ${owner})`
+    // There may be so many of one person's.
+    await tx`delete from preset`
+    await tx`insert into preset (id, person_id, name, text) values (${world.preset}, ${owner}, ${CANARY}, ${CANARY})`
     await tx`insert into session (id, token_hash, person_id, expires_at) values (${world.session}, ${newToken()}, ${owner}, now() + interval '1 day')`
     await tx`insert into passkey (id, person_id, host, public_key, counter, transports, name)
       values (${world.passkey}, ${owner}, 'localhost', 'AAAA', 0, '[]', ${CANARY})`
@@ -276,7 +298,7 @@ async function makeWorld(actor: Actor): Promise<World> {
 }
 
 /** All that others have and a call could have touched, but for what changes by looking. */
-async function stateOf({ room, session, passkey, viewer }: World): Promise<string> {
+async function stateOf({ room, session, passkey, viewer, preset }: World): Promise<string> {
   const [row] = await sql`select
     (select json_agg(to_jsonb(c) - 'changed') from conversation c where id = ${room}) as room,
     (select json_agg(m order by position) from message m where conversation_id = ${room}) as messages,
@@ -286,6 +308,7 @@ async function stateOf({ room, session, passkey, viewer }: World): Promise<strin
     (select json_agg(s.id) from session s where id = ${session}) as session,
     (select json_agg(p) from passkey p where id = ${passkey}) as passkey,
     (select json_agg(to_jsonb(p) - 'seen_at') from person p where id = ${viewer}) as viewer,
+    (select json_agg(p) from preset p where id = ${preset}) as presets,
     (select json_agg(s) from setting s) as settings`
   return JSON.stringify(row)
 }

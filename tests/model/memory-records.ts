@@ -99,6 +99,8 @@ export const toConversation: typeof conversations.toConversation = (row) => ({
   title: row.title,
   model: row.model,
   instructions: row.instructions,
+  temperature: row.temperature,
+  thinking: row.thinking,
   answer: row.answer,
   guestsAsk: row.guestsAsk,
   dayTokens: row.dayTokens,
@@ -131,6 +133,8 @@ export function toMessage(memory: Memory, row: MessageRow): Message {
     askedBy: named(row.authorId),
     model: row.model,
     usage: row.usage,
+    thoughts: row.deletedAt === null ? row.thoughts : null,
+    omitted: row.omitted,
     failure: row.failure,
     retryAt: row.retryAt?.getTime() ?? null,
     truncated: row.truncated,
@@ -170,6 +174,8 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
         title: '',
         model: null,
         instructions: '',
+        temperature: null,
+        thinking: null,
         answer: 'always',
         guestsAsk: true,
         dayTokens: null,
@@ -354,11 +360,22 @@ export const path: typeof messages.path = (db, toId, most) =>
     return steps
   })
 
+export const countBeyond: typeof messages.countBeyond = (db, toId, steps) =>
+  transaction(db, (memory) => {
+    let count = 0
+    let depth = 0
+    for (let row = memory.messages.get(toId); row; row = row.parentId === null ? undefined : memory.messages.get(row.parentId))
+      if (depth++ > steps && row.kind !== 'note' && row.deletedAt === null) count++
+    return count
+  })
+
 const BLANK = {
   state: null,
   model: null,
   wantedModel: null,
   usage: null,
+  thoughts: null,
+  omitted: 0,
   failure: null,
   retryAt: null,
   truncated: false,
@@ -583,6 +600,8 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
         title: from.title,
         model: from.model,
         instructions: '',
+        temperature: null,
+        thinking: null,
         answer: 'always',
         dayTokens: null,
         count: path.length,
@@ -609,10 +628,10 @@ export const findQueued: typeof replies.findQueued = (db, id) =>
     const row = memory.messages.get(id)
     const room = row && memory.rooms.get(row.conversationId)
     if (!row || !room || row.state !== 'queued') return null
-    const { instructions, deletedAt } = room.row
+    const { instructions, temperature, thinking, deletedAt } = room.row
     const { conversationId, parentId, text, retryAt } = row
     const model = row.wantedModel ?? room.row.model
-    return { id, conversationId, parentId, text, model, instructions, retryAt, deletedAt }
+    return { id, conversationId, parentId, text, model, instructions, temperature, thinking, retryAt, deletedAt }
   })
 
 export const begin: typeof replies.begin = (db, { id, conversationId }) =>

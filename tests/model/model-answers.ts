@@ -33,7 +33,13 @@ export class ScriptedModel {
 
   /** The model as one server sees it; `alive` says whether that one still runs. */
   of(alive: () => boolean): Model {
-    return { name: 'model', speaker: 'Model', demo: false, stream: (request, signal) => this.#answer(request, signal, alive) }
+    return {
+      name: 'model',
+      speaker: 'Model',
+      demo: false,
+      list: async () => [],
+      stream: (request, signal) => this.#answer(request, signal, alive),
+    }
   }
 
   async *#answer(request: ModelRequest, signal: AbortSignal, alive: () => boolean): AsyncGenerator<ModelEvent, void, void> {

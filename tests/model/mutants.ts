@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'leaves a reply as it was that was being written',
     RECOVER,
-    'else if (left.asked) await interrupt(parts, left, text, left.used)',
+    'else if (left.asked) await interrupt(parts, left, text, left.used, left.thoughts)',
     'else if (left.asked) void text',
   ),
   mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),

@@ -1,10 +1,11 @@
-import { type Person, WIRE } from '#contract'
+import { type Person, type Thoughts, WIRE } from '#contract'
 import type { Log } from '../../server/log.ts'
 import { createPasskeys } from '../../server/access/passkeys.ts'
 import { createRouter } from '../../server/procedures/index.ts'
 import { Budgets } from '../../server/replies/budgets.ts'
 import type { Ending, Header, Journal, Journals, Used } from '../../server/replies/journal.ts'
 import type { Model } from '../../server/replies/model.ts'
+import { Models } from '../../server/replies/models.ts'
 import { ReplyQueue } from '../../server/replies/queue.ts'
 import { lookAgain, recover } from '../../server/replies/recover.ts'
 import { createLocalBus } from '../../server/rooms/bus.ts'
@@ -22,7 +23,14 @@ import { after, between, chance } from './realm.ts'
 const REPLIES_AT_ONCE = 2
 
 /** What is in a journal's file. */
-type JournalFile = Header & { text: string; asked: boolean; used: Used | null; ending: Ending | null; endedAt: Date | null }
+type JournalFile = Header & {
+  text: string
+  asked: boolean
+  thoughts: Thoughts | null
+  used: Used | null
+  ending: Ending | null
+  endedAt: Date | null
+}
 
 /** What outlives a server: its database and its data directory. `database` is how the way to it is. */
 export class Disk {
@@ -86,7 +94,8 @@ export class ServerProcess implements Listener {
     const readers = new Readers(async () => null)
     const changes = createChanges({ bus, sockets, presence, readers, look: (id) => lookAgain(db, replies, id) })
     const budgets = await Budgets.open(db)
-    const parts = { db, bus, changes, model, log, budgets, journals: this.#journals() }
+    const models = new Models(model, () => {})
+    const parts = { db, bus, changes, model, models, log, budgets, journals: this.#journals() }
     const replies = new ReplyQueue(parts, REPLIES_AT_ONCE)
     const router = createRouter({
       db,
@@ -100,6 +109,7 @@ export class ServerProcess implements Listener {
       budgets,
       sockets,
       model,
+      models,
       version: '0',
       startedAt: Date.now(),
     })
@@ -211,7 +221,7 @@ export class ServerProcess implements Listener {
           // There may be room for a line, and none for the next.
           if (this.#disk.full && (!claimed || chance(0.5))) throw new Error('no space left on device')
           if (journals.has(header.id)) throw new Error('the journal exists')
-          journals.set(header.id, { ...header, text: '', asked: claimed, used: null, ending: null, endedAt: null })
+          journals.set(header.id, { ...header, text: '', asked: claimed, thoughts: null, used: null, ending: null, endedAt: null })
         }
         let asked = claimed
         return {
@@ -223,6 +233,7 @@ export class ServerProcess implements Listener {
             asked = now
           },
           append: (text) => write(header.id, (file) => void (file.text += text)),
+          thought: ({ text, ms }) => write(header.id, (file) => void (file.thoughts = { text: (file.thoughts?.text ?? '') + text, ms })),
           used: (used) => write(header.id, (file) => void (file.used = used)),
           end: (ending, at) =>
             write(header.id, (file) => {

@@ -3,7 +3,16 @@ import { createDemo } from '../../server/replies/demo.ts'
 import type { ModelEvent, ModelRequest, Turn } from '../../server/replies/model.ts'
 
 const never = new AbortController().signal
-const request = (...turns: Turn[]): ModelRequest => ({ model: 'demo', instructions: '', turns, kept: '' })
+const request = (...turns: Turn[]): ModelRequest => ({
+  model: 'demo',
+  instructions: '',
+  temperature: null,
+  thinking: null,
+  thinks: false,
+  omitted: 0,
+  turns,
+  kept: '',
+})
 const asked = (text: string) => request({ role: 'user', text })
 
 async function events(from: ModelRequest): Promise<ModelEvent[]> {

@@ -14,6 +14,7 @@ import { Budgets } from '../../server/replies/budgets.ts'
 import { readChunk } from '../../server/replies/gemini-chunk.ts'
 import { openJournals } from '../../server/replies/journal.ts'
 import type { ModelEvent, ModelRequest } from '../../server/replies/model.ts'
+import { Models } from '../../server/replies/models.ts'
 import { ReplyQueue } from '../../server/replies/queue.ts'
 import { recover } from '../../server/replies/recover.ts'
 import { createChanges } from '../../server/rooms/changes.ts'
@@ -44,9 +45,10 @@ async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEven
     readers: { closeRoom: () => {} },
     look: (id) => current(database.db, id),
   })
-  const model = { name: 'm', speaker: 'Model', demo: false, stream: script }
+  const model = { name: 'm', speaker: 'Model', demo: false, list: async () => [], stream: script }
   const budgets = await Budgets.open(db)
-  const parts = { db, bus, changes, journals: openJournals(directory), model, log: silent, budgets }
+  const models = new Models(model, () => {})
+  const parts = { db, bus, changes, journals: openJournals(directory), model, models, log: silent, budgets }
   return { parts, queue: new ReplyQueue(parts, 4) }
 }
 

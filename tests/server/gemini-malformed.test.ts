@@ -99,7 +99,16 @@ test(`${BODIES} malformed answers each end in time with a reason that has a name
     let finished = false
     try {
       for await (const event of model.stream(
-        { model: MODEL, instructions: '', turns: [{ role: 'user', text }], kept: '' },
+        {
+          model: MODEL,
+          instructions: '',
+          temperature: null,
+          thinking: null,
+          thinks: false,
+          omitted: 0,
+          turns: [{ role: 'user', text }],
+          kept: '',
+        },
         new AbortController().signal,
       )) {
         expect(finished).toBe(false)

@@ -60,7 +60,19 @@ function ask(prompt: string, options: Options = {}): AsyncIterable<ModelEvent> {
     idleMs,
   } = options
   const model = createGemini({ apiKey, model: MODEL, baseUrl, ...(firstByteMs && { firstByteMs }), ...(idleMs && { idleMs }) })
-  return model.stream({ model: options.model ?? MODEL, instructions, turns, kept: options.kept ?? '' }, signal)
+  return model.stream(
+    {
+      model: options.model ?? MODEL,
+      instructions,
+      temperature: null,
+      thinking: null,
+      thinks: false,
+      omitted: 0,
+      turns,
+      kept: options.kept ?? '',
+    },
+    signal,
+  )
 }
 
 async function outcome(prompt: string, options: Options = {}): Promise<Outcome> {

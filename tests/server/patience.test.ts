@@ -3,7 +3,16 @@ import type { Failure } from '#contract'
 import { ModelError, type ModelEvent, type ModelRequest } from '../../server/replies/model.ts'
 import { patient, waitAfter } from '../../server/replies/patience.ts'
 
-const request: ModelRequest = { model: 'm', instructions: '', turns: [{ role: 'user', text: 'Hello' }], kept: '' }
+const request: ModelRequest = {
+  model: 'm',
+  instructions: '',
+  temperature: null,
+  thinking: null,
+  thinks: false,
+  omitted: 0,
+  turns: [{ role: 'user', text: 'Hello' }],
+  kept: '',
+}
 const word: ModelEvent = { type: 'text', text: 'word' }
 const end: ModelEvent = { type: 'finish', truncated: false }
 const refused: Failure = { code: 'unavailable', status: 503 }

@@ -16,6 +16,10 @@ test('one person talks to the model without a name in front', () => {
       { role: 'user', text: 'Which index?' },
     ],
     kept: '',
+    temperature: null,
+    thinking: null,
+    thinks: false,
+    omitted: 0,
   })
 })
 
@@ -44,12 +48,40 @@ test('a talk that is too long loses its oldest turns, begins with a person and k
   const steps: Step[] = []
   for (let index = 0; index < 40; index++) steps.push(prompt('Sana', `${index} `.padEnd(20_000, 'p')), reply('r'.repeat(20_000)))
   steps.push(prompt('Sana', 'the last one'))
-  const { turns } = ask(steps)
+  const { turns, omitted } = ask(steps)
+  expect(omitted).toBe(81 - turns.length)
+  expect(omitted).toBeGreaterThan(40)
   expect(turns.at(-1)?.text).toBe('the last one')
   expect(turns[0]?.role).toBe('user')
   const units = turns.reduce((sum, { text }) => sum + text.length, 0)
   expect(units).toBeLessThanOrEqual(600_000)
   expect(units).toBeGreaterThan(550_000)
+})
+
+test('a smaller model is asked less, and is not given what it cannot do', () => {
+  const facts = {
+    id: 'm',
+    name: 'M',
+    description: '',
+    inputTokens: 1_000,
+    outputTokens: 100,
+    thinking: false,
+    temperature: 1,
+    maxTemperature: 1,
+  }
+  const steps = [prompt('Sana', 'a'.repeat(1_500)), reply('b'.repeat(400)), prompt('Sana', 'last')]
+  const request = buildRequest({ model: 'm', instructions: 'i'.repeat(200), temperature: 1.7, thinking: 'high', facts, steps, kept: '' })
+  expect(request).toMatchObject({
+    turns: [{ role: 'user', text: 'last' }],
+    omitted: 2,
+    temperature: 1,
+    thinking: null,
+    thinks: false,
+  })
+  expect(buildRequest({ model: 'm', instructions: '', facts, steps, kept: '' })).toMatchObject({ omitted: 0 })
+  expect(
+    buildRequest({ model: 'm', instructions: '', facts: { ...facts, maxTemperature: null }, temperature: 1, steps, kept: '' }).temperature,
+  ).toBeNull()
 })
 
 test('a single prompt beyond the budget is still asked', () => {

@@ -8,7 +8,7 @@ const usage = { prompt: 5, output: 3, thoughts: 1, total: 8 }
 const by = { id: newId(), name: 'Mara' }
 
 function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): Model {
-  return { name: 'scripted', speaker: 'Scripted', demo: false, stream: (_request, signal) => script(signal) }
+  return { name: 'scripted', speaker: 'Scripted', demo: false, list: async () => [], stream: (_request, signal) => script(signal) }
 }
 
 async function follow(
@@ -17,15 +17,25 @@ async function follow(
 ) {
   const seen: string[] = []
   const bugs: unknown[] = []
-  const journal: Pick<Journal, 'append' | 'used' | 'asked'> = {
+  const journal: Pick<Journal, 'append' | 'thought' | 'used' | 'asked'> = {
     asked: true,
+    thought: ({ text }) => seen.push(`thought ${text}`),
     append: (text) => seen.push(`journal ${text}`),
     used: ({ usage: { total } }) => seen.push(`used ${total}`),
     ...options.journal,
   }
   const ending = await followAnswer({
     model,
-    request: { model: 'm', instructions: '', turns: [{ role: 'user', text: options.text ?? '' }], kept: '' },
+    request: {
+      model: 'm',
+      instructions: '',
+      temperature: null,
+      thinking: null,
+      thinks: false,
+      omitted: 0,
+      turns: [{ role: 'user', text: options.text ?? '' }],
+      kept: '',
+    },
     journal,
     kept: options.kept ?? 0,
     show: (text) => seen.push(`show ${text}`),
@@ -45,8 +55,16 @@ test('every piece is in the journal before anybody sees it', async () => {
       yield { type: 'finish', truncated: false }
     }),
   )
-  expect(seen).toEqual(['used 0', 'journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
-  expect(ending).toEqual({ state: 'complete', failure: null, truncated: false, stoppedBy: null, usage, model: 'gemini-x' })
+  expect(seen).toEqual(['used 0', 'thought hm', 'journal one ', 'show one ', 'journal two', 'show two', 'used 8'])
+  expect(ending).toEqual({
+    state: 'complete',
+    failure: null,
+    truncated: false,
+    stoppedBy: null,
+    usage,
+    model: 'gemini-x',
+    thoughts: { text: 'hm', ms: expect.any(Number) },
+  })
 })
 
 test('a disk that refuses ends the reply without showing what was not kept', async () => {

@@ -21,6 +21,8 @@ function reply(state: ReplyState, text: string): Message {
     deleted: false,
     model: null,
     usage: null,
+    thoughts: null,
+    omitted: 0,
     failure: null,
     retryAt: null,
     truncated: false,

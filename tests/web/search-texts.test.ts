@@ -29,6 +29,8 @@ async function addRoom(id: string): Promise<void> {
     title: '',
     model: null,
     instructions: '',
+    temperature: null,
+    thinking: null,
     answer: 'always',
     guestsAsk: true,
     dayTokens: null,

@@ -65,6 +65,8 @@ const replyRow: Reply = {
   askedBy: null,
   model: null,
   usage: null,
+  thoughts: null,
+  omitted: 0,
   failure: null,
   retryAt: null,
   truncated: false,

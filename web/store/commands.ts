@@ -46,7 +46,9 @@ export function renameConversation(id: string, title: string): Promise<void> {
 /** Sets the title or a rule of a room; asks for nothing where all is so already. */
 export async function updateConversation(
   id: string,
-  fields: Partial<Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens'>>,
+  fields: Partial<
+    Pick<Conversation, 'title' | 'answer' | 'guestsAsk' | 'dayTokens' | 'model' | 'instructions' | 'temperature' | 'thinking'>
+  >,
 ): Promise<void> {
   const { db } = store()
   await change([db.conversations, db.outbox], async () => {

@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract, Conversation, Defaults, Member, Membership, Message, Person } from '#contract'
+import type { contract, Conversation, Defaults, Member, Membership, Message, ModelFacts, Person, Preset } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -59,8 +59,15 @@ export type OutboxEntry = {
 export type Draft = { conversationId: string; text: string; by?: string }
 /** `defaults`: missing in what an older page has stored. */
 export type Me = { person: Person; version: string; model: string; demo: boolean; defaults?: Defaults }
+/** `standard`: what answers where a room names no model; `stale`: the provider could not be asked. */
+export type ModelList = { models: readonly ModelFacts[]; standard: string; stale: boolean }
 /** `trimmed`: when rows were last given up for want of space. */
-export type Fact = { key: 'me'; value: Me } | { key: 'list'; value: string } | { key: 'trimmed'; value: number }
+export type Fact =
+  | { key: 'me'; value: Me }
+  | { key: 'list'; value: string }
+  | { key: 'trimmed'; value: number }
+  | { key: 'models'; value: ModelList }
+  | { key: 'presets'; value: readonly Preset[] }
 /** When a room was last opened on this device, in milliseconds since 1970. */
 export type Reading = { conversationId: string; at: number }
 /** `told`: of what this person has read, as much as the server knows of. */
@@ -72,7 +79,7 @@ export type Roster = { conversationId: string; people: readonly Member[] }
  * Raised with every change of a table below or of the shape of a row: what can be had from the server again is then rebuilt. `outbox` and
  * `drafts` have to keep their keys, and an older entry its meaning.
  */
-const SCHEMA = 3
+const SCHEMA = 4
 
 /** The rows of one person in this browser: a cache of the server, except for `outbox` and `drafts`, which no schema change may drop. */
 export class Database extends Dexie {

@@ -157,3 +157,17 @@ export async function me(): Promise<Me | undefined> {
 export async function isTrimmed(since: number): Promise<boolean> {
   return ((await trimmedAt(store().db)) ?? 0) >= since
 }
+
+/** The replies of a room that are on this device, oldest first, the unsent apart; `complete`: all of them are. */
+export async function repliesHere(conversationId: string): Promise<{ replies: StoredMessage[]; complete: boolean }> {
+  const { db } = store()
+  const [room, rows] = await Promise.all([
+    db.rooms.get(conversationId),
+    db.messages
+      .where('[conversationId+position]')
+      .between(...placed(conversationId))
+      .filter(({ kind }) => kind === 'reply')
+      .toArray(),
+  ])
+  return { replies: rows, complete: room?.complete === true }
+}

@@ -1,0 +1,5 @@
+import { os, type Parts } from './router.ts'
+
+export function modelProcedures({ models }: Parts) {
+  return { list: os.model.list.handler(() => models.list()) }
+}
