@@ -18,6 +18,7 @@ CREATE TABLE "preset" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "titling" text DEFAULT 'settled' NOT NULL;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "temperature" double precision;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "thinking" text;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint

@@ -202,6 +202,7 @@ describe('settings', () => {
     await eventually(async () => (await there.getByRole('textbox', { name: 'Instructions' }).inputValue()) === 'Answer like a pirate.')
 
     await other.getByRole('button', { name: 'New conversation' }).click()
+    await other.getByText('What is on your mind').waitFor()
     const prompt = `Where is the treasure? ${newId()}`
     await say(other, prompt)
     await reply(other, 'complete').waitFor()

@@ -28,6 +28,7 @@ import type * as replies from '../../server/database/replies.ts'
 import type * as resuming from '../../server/database/resuming.ts'
 import type * as sending from '../../server/database/sending.ts'
 import type * as settings from '../../server/database/settings.ts'
+import type * as titles from '../../server/database/titles.ts'
 import type * as usage from '../../server/database/usage.ts'
 
 /*
@@ -172,6 +173,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
         id,
         revision: 1,
         title: '',
+        titling: fields.title ? 'settled' : 'open',
         model: null,
         instructions: '',
         temperature: null,
@@ -217,11 +219,13 @@ export const update: typeof conversations.update = (db, personId, id, fields, op
       if (memory.operations.has(operation)) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
       memory.operations.add(operation)
     }
-    const same = Object.entries(fields).every(([name, value]) =>
+    const chosen = fields.title === undefined || room.row.titling === 'settled'
+    const alike = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
     )
-    if (same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
-    const conversation = write(memory, room, { ...fields, revision: room.row.revision + 1 })
+    if (alike && chosen) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+    const titling = fields.title === undefined ? {} : { titling: 'settled' as const }
+    const conversation = write(memory, room, { ...fields, ...titling, revision: room.row.revision + 1 })
     return { kind: 'done' as const, conversation, change: changeOf(room, conversation, []) }
   })
 
@@ -598,6 +602,7 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
         id,
         revision: path.length + 1,
         title: from.title,
+        titling: from.titling === 'open' ? 'open' : 'settled',
         model: from.model,
         instructions: '',
         temperature: null,
@@ -681,12 +686,25 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
       const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? ended.wantedModel ?? room.row.model ?? speaker]
       addUsage(memory, { personId, conversationId, model: name, ...ended.usage })
     }
-    return changeReply(memory, room, ended, {
+    const untitled = ended.state === 'complete' && ended.text !== '' && room.row.titling === 'open'
+    const change = changeReply(memory, room, ended, {
       revision,
       runningId: room.row.runningId === id ? null : room.row.runningId,
+      ...(untitled ? { titling: 'asked' as const } : {}),
       ...(ended.text === '' ? {} : { lastName: speaker, lastText: preview(ended.text, LIMITS.previewLength) }),
       updatedAt: finishedAt,
     })
+    return { ...change, untitled }
+  })
+
+export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, cost }) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    if (!room) return null
+    if (cost) addUsage(memory, { personId: cost.personId, model: cost.model, conversationId, ...cost.usage })
+    const { row } = room
+    if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null
+    return changeOf(room, write(memory, room, { title, revision: row.revision + 1 }), [])
   })
 
 export const requeue: typeof resuming.requeue = (db, by, id, seenRevision) =>

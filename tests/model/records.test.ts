@@ -14,6 +14,7 @@ import * as resuming from '../../server/database/resuming.ts'
 import { member, person } from '../../server/database/schema.ts'
 import * as sending from '../../server/database/sending.ts'
 import * as settings from '../../server/database/settings.ts'
+import * as titles from '../../server/database/titles.ts'
 import * as usage from '../../server/database/usage.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import * as memory from './memory-records.ts'
@@ -34,6 +35,7 @@ const sql = {
   ...resuming,
   ...sending,
   ...settings,
+  ...titles,
   ...usage,
 }
 type Records = Pick<typeof sql, Name>
