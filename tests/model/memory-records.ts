@@ -57,6 +57,8 @@ export class Memory {
   readonly operations = new Set<string>()
   readonly usage = new Map<string, Used>()
   readonly defaults = new Map<string, Defaults>()
+  /** Whether rooms that nobody names have a title looked for. */
+  titles = true
   budget: Budget | null = null
   /** How often a reply was put back into the queue. */
   readonly requeued = new Map<string, number>()
@@ -67,8 +69,11 @@ export class Memory {
   }
 }
 
-/** The way to a database: `run` carries out one transaction. */
-export type Handle = { run<T>(work: (memory: Memory) => T): Promise<T> }
+/**
+ * The way to a database: `run` carries out one transaction. `peek` reads without chance or failure: beside it something is read that may fail, and the
+ * schedules that are kept were found before there was anything more to read.
+ */
+export type Handle = { run<T>(work: (memory: Memory) => T): Promise<T>; readonly peek: () => Memory }
 
 const handles = new WeakMap<object, Handle>()
 
@@ -173,7 +178,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
         id,
         revision: 1,
         title: '',
-        titling: fields.title ? 'settled' : 'open',
+        titling: fields.title || !memory.titles ? 'settled' : 'open',
         model: null,
         instructions: '',
         temperature: null,
@@ -832,8 +837,8 @@ export const usageSince: typeof usage.usageSince = (db, reader, day) =>
     return { rows, more: false }
   })
 
-export const readDefaults: typeof people.readDefaults = (db, id) =>
-  transaction(db, ({ defaults }) => defaults.get(id) ?? { model: null, instructions: '' })
+export const readDefaults: typeof people.readDefaults = async (db, id) =>
+  handles.get(db)?.peek().defaults.get(id) ?? { model: null, instructions: '' }
 
 export const writeDefaults: typeof people.writeDefaults = (db, id, { model, instructions }) =>
   transaction(db, (memory) => {

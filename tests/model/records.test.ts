@@ -58,7 +58,7 @@ function inMemory(): Place {
   const tables = new memory.Memory()
   return {
     records: memory,
-    db: memory.memoryDb({ run: async (work) => work(tables) }),
+    db: memory.memoryDb({ run: async (work) => work(tables), peek: () => tables }),
     async person(kind, name) {
       const made = { id: newId(), name, kind }
       memory.addPerson(tables, made)
