@@ -7,7 +7,7 @@ import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
 import { enter } from '../support/people.ts'
-import { composer, createRoom, log, openRoom, prompts, reply, say, storedDraft } from '../support/room-page.ts'
+import { composer, createRoom, log, openRoom, prompts, reply, rooms, say, storedDraft } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 const PAPER = { light: 'rgb(251, 250, 247)', dark: 'rgb(22, 22, 20)', strong: 'rgb(0, 0, 0)' }
@@ -18,7 +18,7 @@ let browser: Browser
 let wire: TestClient
 
 beforeAll(async () => {
-  emulator = await startEmulator()
+  emulator = await startEmulator({ title: (answer) => answer.write('“A found title”').then(() => answer.finish()) })
   ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
   wire = await connect(server, (await enter(server)).cookie)
 }, 60_000)
@@ -238,6 +238,29 @@ describe('settings', () => {
       await prompts(tab, 'sent').getByText('Kept by the server').waitFor()
       expect(await composer(tab).inputValue()).toBe('Not sent, and nowhere else')
     }
+    await end()
+  }, 30_000)
+
+  test('a room that nobody has named gets a name after its first answer, on every device, and may be named otherwise', async () => {
+    const { page, end } = await twoTabs()
+    const context = await signedInContext(browser, server, phone())
+    const away = await context.newPage()
+    await openRoom(away, server, await createRoom(wire))
+    const heading = (tab: Page) => tab.getByRole('heading', { level: 1 })
+    await say(away, `Which name is right? ${newId()}`)
+    await heading(away).getByText('A found title').waitFor()
+    expect(await away.title()).toBe('A found title · Confab')
+    const row = rooms(page).getByRole('link', { name: /A found title/ })
+    await row.click()
+    await heading(page).getByText('A found title').waitFor()
+    await page.keyboard.press('F2')
+    await page.getByRole('textbox', { name: 'Name of the room' }).fill('A chosen title')
+    await page.keyboard.press('Enter')
+    await heading(away).getByText('A chosen title').waitFor()
+    await say(away, `And now? ${newId()}`)
+    await eventually(async () => (await reply(away, 'complete').count()) === 2)
+    expect(await heading(away).textContent()).toBe('A chosen title')
+    await context.close()
     await end()
   }, 30_000)
 
