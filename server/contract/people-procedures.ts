@@ -18,7 +18,6 @@ export const session = {
       version: Type.String(),
       model: Type.String(),
       demo: Type.Boolean(),
-      defaults: Defaults,
     }),
   ),
   /** What the others call the caller. */

@@ -1,5 +1,5 @@
 import { label, LIMITS, storable } from '#contract'
-import { readDefaults, rename, roomsOf, writeDefaults } from '../database/people.ts'
+import { rename, roomsOf, writeDefaults } from '../database/people.ts'
 import { closeSession, sessionsOf } from '../database/sessions.ts'
 import { personTopic } from '../rooms/bus.ts'
 import { os, type Parts } from './router.ts'
@@ -7,13 +7,12 @@ import { os, type Parts } from './router.ts'
 export function sessionProcedures({ bus, db, model, presence, sockets, version }: Parts) {
   const { session } = os
   return {
-    me: session.me.handler(async ({ context }) => ({
+    me: session.me.handler(({ context }) => ({
       person: context.socket.data.person,
       sessionId: context.socket.data.sessionId,
       version,
       model: model.name,
       demo: model.demo,
-      defaults: await readDefaults(db, context.socket.data.person.id),
     })),
 
     setDefaults: session.setDefaults.handler(async ({ input: { model: wanted, instructions }, context, errors }) => {

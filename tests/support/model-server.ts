@@ -107,7 +107,6 @@ export class ModelServer {
           version: '0',
           model: 'model',
           demo: false,
-          defaults: { model: null, instructions: '' },
         })),
       },
       conversation: {
@@ -115,6 +114,7 @@ export class ModelServer {
           conversations: [...this.rooms.values()].map(({ row }) => row),
           memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
           gone: this.gone ?? [],
+          defaults: { model: null, instructions: '' },
           cursor: '1',
           complete: this.gone === null,
           more: false,
