@@ -1,4 +1,5 @@
-import { onContrastChange, onPreferencesElsewhere, readPreferences, showPreferences } from './lib/preferences.ts'
+import { onContrastChange, showPreferences } from './lib/look.ts'
+import { onPreferencesElsewhere, readPreferences } from './lib/preferences.ts'
 
 /*
  * Every page loads this before anything of it is painted, from this device once it was there: neither the server, which does not know, nor the

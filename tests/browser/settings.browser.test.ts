@@ -86,7 +86,7 @@ describe('settings', () => {
     await settings(page).getByRole('button', { name: 'Close' }).click()
     await openSettings(page)
     await end()
-  }, 30_000)
+  }, 90_000)
 
   test('a theme holds in all tabs at once, on every page, and from the first paint on', async () => {
     const { context, page, other, room, end } = await twoTabs()
@@ -119,7 +119,7 @@ describe('settings', () => {
     expect(await paper(page)).toBe(PAPER.light)
     // The browser says so of a page that is not there.
     await end(/status of 404/)
-  }, 30_000)
+  }, 90_000)
 
   for (const [name, options] of [
     ['a desktop', { viewport: DESKTOP }],
@@ -156,7 +156,7 @@ describe('settings', () => {
       await size(page, 'Usual').click()
       await eventually(async () => (await text.evaluate((element) => getComputedStyle(element).fontSize)) === '16px')
       await end()
-    }, 60_000)
+    }, 120_000)
   }
 
   test('Enter does what is wanted, in all tabs at once', async () => {
@@ -176,7 +176,7 @@ describe('settings', () => {
     await say(other, 'Sent by Enter')
     await prompts(other).getByText('Sent by Enter').waitFor()
     await end()
-  }, 30_000)
+  }, 90_000)
 
   test('the name, and what rooms begin with, are the same on all devices', async () => {
     const { page, other, end } = await twoTabs()
@@ -200,7 +200,7 @@ describe('settings', () => {
     await eventually(async () => (await opened.getByRole('textbox', { name: 'Instructions' }).inputValue()) === '')
     await elsewhere.close()
     await end()
-  }, 45_000)
+  }, 90_000)
 
   test('what the device holds can be cleared, and what is nowhere else is named and stays', async () => {
     const { page, other, room, end } = await twoTabs()
@@ -227,7 +227,7 @@ describe('settings', () => {
       expect(await composer(tab).inputValue()).toBe('Not sent, and nowhere else')
     }
     await end()
-  }, 30_000)
+  }, 90_000)
 
   test('a room that nobody has named gets a name after its first answer, on every device, and may be named otherwise', async () => {
     const { page, end } = await twoTabs()
@@ -250,7 +250,7 @@ describe('settings', () => {
     expect(await heading(away).textContent()).toBe('A chosen title')
     await context.close()
     await end()
-  }, 30_000)
+  }, 90_000)
 
   test('the name of a room is changed where it stands: by a click or F2, Enter keeps it, Escape gives it up', async () => {
     const { page, other, end } = await twoTabs()
@@ -273,5 +273,5 @@ describe('settings', () => {
     await page.keyboard.press('Enter')
     await heading(other).getByText('By a click').waitFor()
     await end()
-  }, 30_000)
+  }, 90_000)
 })

@@ -1,5 +1,5 @@
 import { createSubscriber } from 'svelte/reactivity'
-import { onPreferencesElsewhere, type Preferences, readPreferences, showPreferences, writePreferences } from './preferences.ts'
+import { onPreferencesElsewhere, type Preferences, readPreferences } from './preferences.ts'
 
 const listeners = new Set<() => void>()
 const subscribe = createSubscriber((update) => {
@@ -17,11 +17,8 @@ export function preferences(): Preferences {
   return readPreferences()
 }
 
-/** Changes some of it, here and in all tabs of this browser. */
-export function prefer(changes: Partial<Preferences>): void {
-  const next = { ...readPreferences(), ...changes }
-  writePreferences(next)
-  showPreferences(next)
+/** Tells this tab that they have changed; the others hear of it by themselves. */
+export function tellPreferences(): void {
   for (const listener of listeners) listener()
 }
 
