@@ -19,11 +19,14 @@ CREATE TABLE "preset" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+ALTER TABLE "conversation" ADD COLUMN "titling" text DEFAULT 'settled' NOT NULL;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "temperature" double precision;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "thinking" text;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "thoughts" jsonb;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "omitted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "person" ADD COLUMN "default_model" text;--> statement-breakpoint
+ALTER TABLE "person" ADD COLUMN "default_instructions" text DEFAULT '' NOT NULL;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "preset" ADD CONSTRAINT "preset_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint

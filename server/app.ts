@@ -145,8 +145,8 @@ export function createApp(parts: AppParts) {
     return response
   }
 
-  function message(words: Omit<Parameters<typeof messageDocument>[0], 'styles'>, status: number): Response {
-    return page(messageDocument({ ...words, styles: assets.page('enter.ts').styles }), status)
+  function message(words: Omit<Parameters<typeof messageDocument>[0], 'assets'>, status: number): Response {
+    return page(messageDocument({ ...words, assets: assets.page('enter.ts') }), status)
   }
 
   function answer(request: Request, response: Response): Response {

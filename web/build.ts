@@ -29,6 +29,7 @@ export async function buildClient(): Promise<'built' | 'unchanged'> {
   const { build } = await import('vite')
   await build({ root: join(ROOT, 'web'), configFile: join(ROOT, 'vite.config.ts'), build: { outDir: fresh } })
   await buildDiagram(fresh)
+  await buildLook(fresh)
   await buildWorker(fresh)
   await compress(fresh)
   writeFileSync(join(fresh, STAMP), hash)
@@ -44,6 +45,15 @@ async function buildDiagram(directory: string): Promise<void> {
   for (const output of outputs) {
     const text = `${library}\n;${await output.text()}`
     writeFileSync(join(directory, `assets/diagram-${Bun.hash(text).toString(36)}.js`), text)
+  }
+}
+
+// Of the old kind as well: a module would wait until the page has been read, and be late for the first paint.
+async function buildLook(directory: string): Promise<void> {
+  const { outputs } = await Bun.build({ entrypoints: [join(ROOT, 'web/look.ts')], format: 'iife', minify: true })
+  for (const output of outputs) {
+    const text = await output.text()
+    writeFileSync(join(directory, `assets/look-${Bun.hash(text).toString(36)}.js`), text)
   }
 }
 

@@ -1,6 +1,7 @@
 import './styles/index.css'
 import { WIRE } from '#contract'
 import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
+import { reloadWithOthers } from './lib/other-tabs.ts'
 import { askToPersist } from './lib/persistence.ts'
 import { pageSight } from './lib/sight.svelte.ts'
 import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
@@ -46,6 +47,7 @@ function open(person: string): void {
       return left
     },
   })
+  reloadWithOthers()
   mountIslands(document)
   void land(store)
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Member } from './people.ts'
-import { Conversation, Id, Message, Role } from './records.ts'
+import { Conversation, Defaults, Id, Message, Role } from './records.ts'
 
 /*
  * Everything the server may broadcast. A frame is a JSON tuple in one text frame, so its first character is `[`; every frame
@@ -22,6 +22,8 @@ export const Frame = Type.Union([
   Type.Tuple([Type.Literal('typing'), Id, Id]),
   /** To all tabs of one person: what a room is to them, and how many of its messages they have read. */
   Type.Tuple([Type.Literal('membership'), Id, Role, Type.Integer({ minimum: 0 })]),
+  /** To all tabs of one person: what rooms begin with that they make. */
+  Type.Tuple([Type.Literal('defaults'), Defaults]),
   /** To everybody who was a member: the room is no longer theirs. */
   Type.Tuple([Type.Literal('gone'), Id]),
 ])

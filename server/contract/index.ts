@@ -21,6 +21,7 @@ export type {
   AnswerRule,
   Author,
   Conversation,
+  Defaults,
   Failure,
   LiveReply,
   LiveText,

@@ -3,7 +3,7 @@ export const LIMITS = {
   /** The text of one message. Even if JSON escapes every unit (six bytes each), it fits one frame. */
   messageLength: 64_000,
   titleLength: 120,
-  /** Of the title that a room without one gets from its first message. */
+  /** Of the title that a room without one gets from its first message, and of the one that a model finds. */
   firstTitleLength: 60,
   instructionsLength: 8_000,
   /** Instructions that one person may save, and the name of one. */

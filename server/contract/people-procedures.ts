@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { LIMITS } from './limits.ts'
 import { Link, LinkLabel, Member, Session, Token } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
-import { Id, nullable, oneOf, Person, Role, strict } from './records.ts'
+import { Defaults, Id, nullable, oneOf, Person, Role, strict } from './records.ts'
 
 const name = Type.String({ minLength: 1, maxLength: LIMITS.nameLength, format: 'visible' })
 const lastsMs = nullable(Type.Integer({ minimum: 60_000, maximum: LIMITS.linkMs }))
@@ -22,6 +22,14 @@ export const session = {
   ),
   /** What the others call the caller. */
   rename: procedure(strict({ name }), Person),
+  /** What rooms begin with that the caller makes from now on; the frame `defaults` tells all their tabs. */
+  setDefaults: procedure(
+    strict({
+      model: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: LIMITS.modelLength }))),
+      instructions: Type.Optional(Type.String({ maxLength: LIMITS.instructionsLength })),
+    }),
+    Defaults,
+  ),
   list: procedure(nothing, strict({ sessions: Type.Array(Session) })),
   /** Signs a browser of the caller out: its sockets are closed at once. One that is gone is signed out. */
   revoke: procedure(strict({ id: Id }), nothing),

@@ -7,7 +7,7 @@ import { passkey } from './passkeys.ts'
 import { link, member, presence, session } from './people-procedures.ts'
 import { Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
-import { AnswerRule, Conversation, Id, LiveReply, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
+import { AnswerRule, Conversation, Defaults, Id, LiveReply, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
 import { search } from './search.ts'
 
 const limit = Type.Integer({ minimum: 1, maximum: LIMITS.maxPageRows })
@@ -52,6 +52,8 @@ export const contract = {
         memberships: Type.Array(Membership),
         /** Rooms that were the caller's, and have not been since the cursor. */
         gone: Type.Array(Id),
+        /** What a room begins with that the caller makes. */
+        defaults: Defaults,
         cursor: Type.String(),
         complete: Type.Boolean(),
         more: Type.Boolean(),

@@ -22,6 +22,10 @@ export const Revision = Type.Integer({ minimum: 0 })
 export const Person = strict({ id: Id, name: Type.String(), kind: oneOf('owner', 'member', 'guest') })
 export type Person = Static<typeof Person>
 
+/** What a room begins with that this person makes. */
+export const Defaults = strict({ model: nullable(Type.String()), instructions: Type.String() })
+export type Defaults = Static<typeof Defaults>
+
 export const Author = strict({ id: Id, name: Type.String() })
 export type Author = Static<typeof Author>
 

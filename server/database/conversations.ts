@@ -116,7 +116,7 @@ export async function create(
   return db.transaction(async (tx) => {
     const [row] = await tx
       .insert(conversation)
-      .values({ ...fields, id, revision: 1, createdBy: by.id, changed: thisTransaction })
+      .values({ ...fields, titling: fields.title ? 'settled' : 'open', id, revision: 1, createdBy: by.id, changed: thisTransaction })
       .onConflictDoNothing()
       .returning()
     if (!row) {
@@ -145,9 +145,11 @@ export async function update(
     if (locked.role === 'viewer' || (owners && locked.role !== 'owner')) return { kind: 'forbidden' }
     const { row, members } = locked
     const again = operation !== undefined && !(await carryOut(tx, { id: operation, personId }))
-    const same = (Object.keys(fields) as (keyof Fields)[]).every((key) => fields[key] === row[key])
+    const chosen = fields.title === undefined || row.titling === 'settled'
+    const same = chosen && (Object.keys(fields) as (keyof Fields)[]).every((key) => fields[key] === row[key])
     if (again || same) return { kind: 'done', conversation: toConversation(row), change: null }
-    const written = await write(tx, locked, { ...fields, revision: row.revision + 1 })
+    const titling = fields.title === undefined ? {} : { titling: 'settled' as const }
+    const written = await write(tx, locked, { ...fields, ...titling, revision: row.revision + 1 })
     return { kind: 'done', conversation: written, change: { conversation: written, messages: [], members } }
   })
 }

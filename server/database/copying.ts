@@ -43,6 +43,8 @@ export async function copy(
         id,
         revision: path.length + 1,
         title: room.title,
+        // One that is being looked for is for the other room.
+        titling: room.titling === 'open' ? 'open' : 'settled',
         model: room.model,
         ...fields,
         count: path.length,

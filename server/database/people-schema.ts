@@ -19,6 +19,9 @@ export const person = pgTable(
     seenAt: time(),
     /** Tokens a day; null: as the server's budget says. */
     dayTokens: integer(),
+    /** Of the rooms that they make; null: what the server's rooms have. */
+    defaultModel: text(),
+    defaultInstructions: text().notNull().default(''),
   },
   // Two claim links opened in the same moment must not make two owners.
   (table) => [

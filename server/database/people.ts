@@ -1,8 +1,10 @@
 import { and, eq, isNull } from 'drizzle-orm'
-import type { Person } from '#contract'
+import type { Defaults, Person } from '#contract'
 import type { Queryable, Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
 import { conversation, member, person } from './schema.ts'
+
+const defaults = { model: person.defaultModel, instructions: person.defaultInstructions }
 
 export async function findOwner(db: Queryable): Promise<Person | null> {
   const [owner] = await db.select().from(person).where(eq(person.kind, 'owner')).limit(1)
@@ -25,6 +27,28 @@ export async function addPerson(tx: Transaction, values: { id: string; name: str
 export async function rename(db: Db, id: string, name: string): Promise<Person | null> {
   const [row] = await db.update(person).set({ name }).where(eq(person.id, id)).returning()
   return row ? toPerson(row) : null
+}
+
+/** Throws when there is no such person. */
+export async function readDefaults(db: Db, id: string): Promise<Defaults> {
+  const [row] = await db.select(defaults).from(person).where(eq(person.id, id))
+  if (!row) throw new Error('nobody has these defaults')
+  return row
+}
+
+/** Changes some of them, and returns them all. null: there is no such person. */
+export async function writeDefaults(db: Db, id: string, { model, instructions }: Partial<Defaults>): Promise<Defaults | null> {
+  const [row] = await db
+    .update(person)
+    // The id is there so that a call that changes nothing is no error.
+    .set({
+      id,
+      ...(model === undefined ? {} : { defaultModel: model }),
+      ...(instructions === undefined ? {} : { defaultInstructions: instructions }),
+    })
+    .where(eq(person.id, id))
+    .returning(defaults)
+  return row ?? null
 }
 
 /** The rooms that a person is in. */

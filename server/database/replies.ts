@@ -26,6 +26,9 @@ export type Outcome = {
   readonly operation?: Operation | undefined
 }
 
+/** `untitled`: it is the first complete reply of a room whose title nobody has chosen; said once only. */
+export type Finished = Change & { readonly untitled: boolean }
+
 const OPEN: ReplyState[] = ['queued', 'streaming']
 
 /** What a run has to know to begin: the kept text, the prompt, the room's settings. null: there is no such reply in the queue. */
@@ -116,7 +119,7 @@ export async function finish(
   outcome: Outcome,
   speaker: string,
   at = new Date(),
-): Promise<Change | null> {
+): Promise<Finished | null> {
   return db.transaction(async (tx) => {
     const locked = await lock(tx, reply.conversationId)
     if (!locked) return null
@@ -151,13 +154,15 @@ export async function finish(
         usage: values.usage,
       })
     }
+    const untitled = row.state === 'complete' && row.text !== '' && locked.row.titling === 'open'
     const written = await write(tx, locked, {
       revision,
       runningId: locked.row.runningId === row.id ? null : locked.row.runningId,
+      ...(untitled ? { titling: 'asked' as const } : {}),
       ...(row.text === '' ? {} : { lastName: speaker, lastText: preview(row.text, LIMITS.previewLength) }),
       updatedAt: new Date(),
     })
-    return { conversation: written, messages: [toReply(row, row)], members: locked.members }
+    return { conversation: written, messages: [toReply(row, row)], members: locked.members, untitled }
   })
 }
 

@@ -41,6 +41,11 @@ export const conversation = pgTable(
     id: uuid().primaryKey(),
     revision: integer().notNull(),
     title: text().notNull().default(''),
+    /**
+     * Where its title comes from. `open`: nobody has chosen one, and a model may be asked; `asked`: it was, and is never again; `settled`: a person has
+     * chosen it, or nobody knows.
+     */
+    titling: text().$type<'open' | 'asked' | 'settled'>().notNull().default('settled'),
     model: text(),
     instructions: text().notNull().default(''),
     temperature: doublePrecision(),

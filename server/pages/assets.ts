@@ -4,6 +4,8 @@ import { join, relative, sep } from 'node:path'
 /** What a page has to load: paths from the root of the server. `build` names the client that they are of. */
 export type PageAssets = {
   readonly build: string
+  /** Makes the page look as its reader wants it to, before it is painted. */
+  readonly look: string
   readonly script: string
   readonly styles: readonly string[]
   readonly preloads: readonly string[]
@@ -23,6 +25,7 @@ export interface Assets {
 }
 
 const DIAGRAM = /^\/assets\/diagram-\w+\.js$/
+const LOOK = /^\/assets\/look-\w+\.js$/
 const MANIFEST = '.vite/manifest.json'
 const BUILD = '.build'
 const ENCODINGS: readonly { suffix: string; encoding: Exclude<Encoding, null> }[] = [
@@ -44,9 +47,11 @@ export function loadAssets(directory: string): Assets {
   const manifest: Record<string, Chunk> = JSON.parse(readFileSync(join(directory, MANIFEST), 'utf8'))
   const build = readFileSync(join(directory, BUILD), 'utf8')
   const assets = new Map(files(directory).map((path) => ['/' + relative(directory, path).split(sep).join('/'), read(path)]))
+  const find = (pattern: RegExp) => [...assets.keys()].find((path) => pattern.test(path)) ?? ''
+  const look = find(LOOK)
   return {
-    diagram: [...assets.keys()].find((path) => DIAGRAM.test(path)) ?? '',
-    page: (entry) => ({ build, ...pageOf(manifest, entry) }),
+    diagram: find(DIAGRAM),
+    page: (entry) => ({ build, look, ...pageOf(manifest, entry) }),
     respond(request, path) {
       const asset = assets.get(path)
       return asset ? answer(request, asset) : null
@@ -112,7 +117,7 @@ function acceptedEncodings(request: Request): string[] {
  * The entry, and what it imports now or as an island, so that the browser need not discover one wave of requests after another. Panels are left
  * out: they come when they are opened.
  */
-function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets, 'build'> {
+function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets, 'build' | 'look'> {
   const scripts = new Set<string>()
   const styles = new Set<string>()
   const visit = (key: string) => {

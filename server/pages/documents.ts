@@ -51,7 +51,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div data-island="invite-panel" data-when="opened"></div>
 <div data-island="people-panel" data-when="opened"></div>
 <div data-island="room-panel" data-when="opened"></div>
-<div data-island="you-panel" data-when="opened"></div>
+<div data-island="settings-panel" data-when="opened"></div>
 <div data-island="usage-panel" data-when="opened"></div>
 <div data-island="server-panel" data-when="opened"></div>
 <div data-island="search-panel" data-when="opened"></div>
@@ -86,12 +86,12 @@ export function messageDocument(options: {
   title: string
   sentence: string
   link: { href: string; words: string } | null
-  styles: readonly string[]
+  assets: Pick<PageAssets, 'look' | 'styles'>
 }): string {
-  const { title, sentence, link, styles } = options
+  const { title, sentence, link, assets } = options
   return page({
     title: `${title} · Confab`,
-    head: styles.map(stylesheet).join('\n'),
+    head: looks(assets),
     body: `<body class="door">
 <main class="card">
 <img src="/favicon.svg" width="48" height="48" alt="">
@@ -145,16 +145,17 @@ ${body}
 `
 }
 
-export function loads({ script, styles, preloads }: PageAssets): string {
+export function loads(assets: PageAssets): string {
+  const { script, preloads } = assets
   return [
-    ...styles.map(stylesheet),
+    looks(assets),
     ...preloads.map((href) => `<link rel="modulepreload" href="${escape(href)}">`),
     `<script type="module" src="${escape(script)}"></script>`,
   ].join('\n')
 }
 
-function stylesheet(href: string): string {
-  return `<link rel="stylesheet" href="${escape(href)}">`
+function looks({ look, styles }: Pick<PageAssets, 'look' | 'styles'>): string {
+  return [`<script src="${escape(look)}"></script>`, ...styles.map((href) => `<link rel="stylesheet" href="${escape(href)}">`)].join('\n')
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }

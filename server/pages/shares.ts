@@ -139,7 +139,7 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
       sentence: 'It was revoked, has ended, or was never there. Ask whoever gave it to you for a new one.',
       link: null,
     }
-    return answer(request, document(messageDocument({ ...words, styles: assets.page('enter.ts').styles }), 404))
+    return answer(request, document(messageDocument({ ...words, assets: assets.page('enter.ts') }), 404))
   }
 
   // `same-origin`: with `no-referrer` a browser says `Origin: null` when the form is sent, and nobody else is told the secret either way.

@@ -2,13 +2,18 @@ import { label, LIMITS, storable } from '#contract'
 import { create, type Fields, isForeign, reach, remove, toConversation, update } from '../database/conversations.ts'
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
+import { readDefaults } from '../database/people.ts'
 import { type Joining, joinRoom, leaveRoom } from '../rooms/sockets.ts'
 import { isMember, os, type Parts } from './router.ts'
 
 export function conversationProcedures({ db, changes, presence, replies }: Parts) {
   const { conversation } = os
   return {
-    list: conversation.list.handler(({ input, context }) => list(db, context.socket.data.person.id, input.since ?? null)),
+    list: conversation.list.handler(async ({ input, context }) => {
+      const { id } = context.socket.data.person
+      const [page, defaults] = await Promise.all([list(db, id, input.since ?? null), readDefaults(db, id)])
+      return { ...page, defaults }
+    }),
 
     create: conversation.create.handler(async ({ input: { id, ...fields }, context, errors }) => {
       const { person } = context.socket.data

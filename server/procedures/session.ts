@@ -1,9 +1,10 @@
-import { label, LIMITS } from '#contract'
-import { rename, roomsOf } from '../database/people.ts'
+import { label, LIMITS, storable } from '#contract'
+import { rename, roomsOf, writeDefaults } from '../database/people.ts'
 import { closeSession, sessionsOf } from '../database/sessions.ts'
+import { personTopic } from '../rooms/bus.ts'
 import { os, type Parts } from './router.ts'
 
-export function sessionProcedures({ db, model, presence, sockets, version }: Parts) {
+export function sessionProcedures({ bus, db, model, presence, sockets, version }: Parts) {
   const { session } = os
   return {
     me: session.me.handler(({ context }) => ({
@@ -13,6 +14,17 @@ export function sessionProcedures({ db, model, presence, sockets, version }: Par
       model: model.name,
       demo: model.demo,
     })),
+
+    setDefaults: session.setDefaults.handler(async ({ input: { model: wanted, instructions }, context, errors }) => {
+      const { id } = context.socket.data.person
+      const defaults = await writeDefaults(db, id, {
+        ...(wanted === undefined ? {} : { model: wanted === null ? null : storable(wanted) }),
+        ...(instructions === undefined ? {} : { instructions: storable(instructions) }),
+      })
+      if (!defaults) throw errors.NOT_FOUND({ data: { what: 'person' } })
+      bus.publish(personTopic(id), ['defaults', defaults])
+      return defaults
+    }),
 
     rename: session.rename.handler(async ({ input, context, errors }) => {
       const { id } = context.socket.data.person

@@ -14,6 +14,7 @@ import { unlessAborted, untilDone } from './pause.ts'
 import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate, isWhole } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
+import type { Titled } from './titles.ts'
 
 /** A reply that has its turn. `text` is null until it is known what was kept from before; `ending`: only its end is left to be written. */
 export type Run = Ref & {
@@ -25,30 +26,34 @@ export type Run = Ref & {
 }
 
 /**
- * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Rejects only when the end
- * could not be written; then the journal is still there, and the next start of the server writes it.
+ * Brings one reply from the queue to its end: reads what to ask, claims it with a journal, asks, shows, writes. Returns what a title for its room is to be
+ * found by, when that is to be done now. Rejects only when the end could not be written; then the journal is still there, and the next start of the
+ * server writes it.
  */
-export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal): Promise<void> {
+export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal): Promise<Titled | null> {
   const { log, changes, db, journals, model } = parts
   let prepared: Prepared | Refused | null
   try {
-    if (!(await run.enter())) return
+    if (!(await run.enter())) return null
     prepared = await prepare(parts, run)
   } catch (error) {
-    return unasked(parts, run, closing, error)
+    await unasked(parts, run, closing, error)
+    return null
   }
-  if (prepared === null) return
+  if (prepared === null) return null
   if ('refused' in prepared) {
     run.ending = true
-    return write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
+    await write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
+    return null
   }
-  const { request, retryAt } = prepared
+  const { request, retryAt, prompt } = prepared
   run.text = request.kept
   let journal: Journal
   try {
     journal = journals.create({ id: run.id, conversationId: run.conversationId, kept: request.kept.length }, retryAt === null)
   } catch (error) {
-    return unasked(parts, run, closing, error)
+    await unasked(parts, run, closing, error)
+    return null
   }
   // Beside the call to the model, not before it: the journal is the claim, and the first word need not wait for the database.
   changes
@@ -69,12 +74,14 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     onBug: (error) => log.error('reply.bug', { reply: run.id, reason: reason(error) }),
   })
   // Only refused so far: its journal lets the next server ask.
-  if (!journal.asked && isLeft(run)) return
+  if (!journal.asked && isLeft(run)) return null
   run.ending = true
-  await settle(parts, run, journal, ending, closing)
+  if (!(await settle(parts, run, journal, ending, closing))) return null
+  return { id: run.id, conversationId: run.conversationId, model: request.model, prompt, answer: run.text }
 }
 
-type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null }
+/** `prompt`: the one that is answered, as it was written. */
+type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null; readonly prompt: string }
 
 /** Why the model is not to be asked. */
 type Refused = { readonly refused: Failure }
@@ -95,7 +102,8 @@ function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Pro
       const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length)
       const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
       const refused = look && (await afford(budgets, run, look, request))
-      return refused ? { refused } : { request, retryAt }
+      const prompt = steps.findLast((step) => step.kind === 'prompt')?.text ?? ''
+      return refused ? { refused } : { request, retryAt, prompt }
     },
     run.stop.signal,
     (error) => {

@@ -2,6 +2,7 @@ import { preview } from '#contract'
 import type { Turn } from './model.ts'
 
 const QUOTE_LENGTH = 160
+const TITLE_WORDS = 7
 
 const ABOUT = `I am Confab's **built-in demo model**. I run on your own server, ask nobody and know nothing: my answers are written in advance, so please do not believe a word about anything but Confab itself. What is real is everything around me: your prompt was stored, and each piece of this text was saved before you saw it.`
 
@@ -32,6 +33,15 @@ export function demoAnswer(turns: readonly Turn[]): string {
   const { name, text } = splitSpeaker(turns)
   const you = name === '' ? '' : `, ${quoted(name)}`
   return [opening(you, text), `> ${quoted(text)}`, ...(isForeign(text) ? [ENGLISH_ONLY] : []), ABOUT, TRY, KEY].join('\n\n')
+}
+
+/** The beginning of the first prompt: a demo cannot know what it is about. */
+export function demoTitle(turns: readonly Turn[]): string {
+  const asked = preview(turns[0]?.text ?? '', QUOTE_LENGTH)
+  const [sentence = ''] = asked.split(/(?<=[.!?])\s|(?<=[。！？])/u)
+  const words = sentence.split(' ')
+  if (words.length > TITLE_WORDS) return `${words.slice(0, TITLE_WORDS).join(' ')}…`
+  return sentence.replace(/[.!?。！？]+$/u, '') || sentence
 }
 
 function opening(you: string, text: string): string {

@@ -1,8 +1,9 @@
 import type { ModelFacts } from '#contract'
-import { demoAnswer } from './demo-text.ts'
+import { demoAnswer, demoTitle } from './demo-text.ts'
 import type { Model, ModelEvent, ModelRequest } from './model.ts'
 import { pause } from './pause.ts'
 import { contextTokens, estimate } from './prompt.ts'
+import { TITLE_INSTRUCTIONS } from './title.ts'
 
 const CHUNK_MS = 25
 const SHORTEST_CHUNK = 3
@@ -34,7 +35,7 @@ export function createDemo(options: { readonly chunkMs?: number } = {}): Model {
 
 async function* answer(request: ModelRequest, signal: AbortSignal, chunkMs: number): AsyncGenerator<ModelEvent, void, void> {
   signal.throwIfAborted()
-  const whole = demoAnswer(request.turns)
+  const whole = request.instructions === TITLE_INSTRUCTIONS ? demoTitle(request.turns) : demoAnswer(request.turns)
   // A stopped answer goes on where it stopped; one that somebody else began gets a paragraph of its own.
   const text = whole.startsWith(request.kept) ? whole.slice(request.kept.length) : `\n\n${whole}`
   let said = 0

@@ -44,14 +44,20 @@ function plain(usage: Usage | null): Usage | null {
 }
 
 /**
- * Writes how a reply ended and tells the room, as often as it takes; `at` is when it ended. Rejects when the server is stopping, or when no ending
- * can be written.
+ * Writes how a reply ended and tells the room, as often as it takes; `at` is when it ended. Returns whether the room is to get a title now. Rejects
+ * when the server is stopping, or when no ending can be written.
  */
-export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, closing: AbortSignal, at = new Date()): Promise<void> {
+export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, closing: AbortSignal, at = new Date()): Promise<boolean> {
   const { changes, db, log, model } = parts
+  let untitled = false
   const attempt = (how: Outcome) =>
     untilDone(
-      () => changes.change(reply.conversationId, async () => ({ change: await finish(db, reply, how, model.speaker, at) })),
+      async () => {
+        const { change } = await changes.change(reply.conversationId, async () => ({
+          change: await finish(db, reply, how, model.speaker, at),
+        }))
+        untitled = change?.untitled === true
+      },
       closing,
       (error) => {
         log.warn('reply.write_failed', { reply: reply.id, reason: reason(error) })
@@ -60,6 +66,7 @@ export async function write(parts: ReplyParts, reply: Ref, outcome: Outcome, clo
     )
   // What no waiting will cure must not keep the reply open: it would hold up its room.
   await writeSome(outcome, attempt, () => closing.aborted)
+  return untitled
 }
 
 /** Who stops a reply, and by what operation if it is to be done once. */
@@ -80,20 +87,21 @@ export async function stopUnasked(parts: ReplyParts, reply: Ref, stop: Stop, clo
   journal?.remove()
 }
 
-/** Ends a reply that was asked for: first in its journal, then in the database. */
+/** Ends a reply that was asked for: first in its journal, then in the database. Returns whether its room is to get a title now. */
 export async function settle(
   parts: ReplyParts,
   run: Ref & { readonly text: string | null },
   journal: Journal,
   ending: Ending,
   closing: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const at = new Date()
   try {
     journal.end(ending, at)
   } catch (error) {
     parts.log.error('reply.journal_failed', { reply: run.id, reason: reason(error) })
   }
-  await write(parts, run, { ...ending, text: run.text }, closing, at)
+  const untitled = await write(parts, run, { ...ending, text: run.text }, closing, at)
   journal.remove()
+  return untitled
 }

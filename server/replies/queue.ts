@@ -6,6 +6,7 @@ import { type Stop, stopUnasked } from './ending.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { StopReason } from './run.ts'
 import { Starts } from './starts.ts'
+import { type Titled, Titles } from './titles.ts'
 
 type Turn = { readonly run: Run; readonly ended: Promise<void> }
 type Queue = { turn: Turn; readonly waiting: Asked[] }
@@ -17,6 +18,7 @@ type Queue = { turn: Turn; readonly waiting: Asked[] }
 export class ReplyQueue {
   readonly #parts: ReplyParts
   readonly #starts: Starts
+  readonly #titles: Titles
   readonly #queues = new Map<string, Queue>()
   readonly #closing = new AbortController()
   /** Replies that were waiting when somebody stopped them, until that is written. */
@@ -24,6 +26,7 @@ export class ReplyQueue {
 
   constructor(parts: ReplyParts, atOnce: number) {
     this.#parts = parts
+    this.#titles = new Titles(parts)
     this.#starts = new Starts({
       atOnce,
       perMinute: () => parts.budgets.current.personMinuteRequests,
@@ -133,6 +136,7 @@ export class ReplyQueue {
     await Promise.race([ended, Bun.sleep(graceMs)])
     this.#closing.abort()
     await ended
+    await this.#titles.close()
   }
 
   /** Takes a reply from those that wait; whether it was among them. */
@@ -147,7 +151,9 @@ export class ReplyQueue {
     const stop = new AbortController()
     const { enter, leave } = this.#starts.start(reply, stop.signal)
     const run: Run = { ...reply, text: null, thoughts: '', ending: false, stop, enter }
+    let titled: Titled | null = null
     const ended = answer(this.#parts, run, this.#closing.signal)
+      .then((found) => void (titled = found))
       .catch((error) => {
         this.#parts.log.error('reply.left_in_journal', { reply: reply.id, reason: reason(error) })
         // What is left is for the next start; to begin anew beside it would be to lose it.
@@ -155,6 +161,8 @@ export class ReplyQueue {
       })
       .finally(() => {
         this.#parts.budgets.ended(reply.id)
+        // Beside the next replies of the room, which need not wait for it.
+        if (titled) this.#titles.find(titled)
         leave()
         this.#next(reply.conversationId)
       })

@@ -86,7 +86,7 @@ test('all of them as titles and as labels of links', async () => {
     const terms = { id: newId(), token: newToken(), conversationId, label: text, lastsMs: null }
     return index % 2 === 0 ? socket.rpc.link.share(terms) : socket.rpc.link.invite({ ...terms, role: 'viewer', uses: null })
   })
-  await app.getByTitle('You and your devices').click()
+  await app.getByTitle(/^Settings/).click()
   await app.getByRole('button', { name: 'People, links, budgets' }).click()
   const panel = app.getByRole('dialog', { name: 'This server' })
   await eventually(async () => {

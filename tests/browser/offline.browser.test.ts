@@ -19,7 +19,7 @@ import { storedRows } from '../support/stored-rows.ts'
 const AWAY = [/ERR_CONNECTION_REFUSED/, /WebSocket connection to/, /status of 503/]
 
 /** Of the store as it is now; a copy of the product is a version ahead. The browser counts ten for each of Dexie's. */
-const SCHEMA = 3
+const SCHEMA = 4
 const DEXIE_STEP = 10
 
 let emulator: Emulator

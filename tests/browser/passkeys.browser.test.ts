@@ -23,11 +23,11 @@ afterAll(async () => {
   await server?.stop()
 }, 30_000)
 
-const panel = (page: Page) => page.getByRole('dialog', { name: 'You' })
+const panel = (page: Page) => page.getByRole('dialog', { name: 'Settings' })
 const usePasskey = (page: Page) => page.getByRole('button', { name: 'Use a passkey' })
 
-async function openYou(page: Page): Promise<void> {
-  await page.getByTitle('You and your devices').click()
+async function openSettings(page: Page): Promise<void> {
+  await page.getByTitle(/^Settings/).click()
   await panel(page).getByRole('button', { name: 'Add a device' }).waitFor()
 }
 
@@ -67,7 +67,7 @@ test('one adds a passkey, comes in by it without a link, removes it, and does no
   await page.goto(server.url)
   await composer(page).waitFor()
   await online(page)
-  await openYou(page)
+  await openSettings(page)
   const add = panel(page).getByRole('button', { name: 'Add a passkey' })
   await add.click()
   const remove = panel(page).getByRole('button', { name: 'Remove the passkey Chrome on Linux' })
@@ -83,7 +83,7 @@ test('one adds a passkey, comes in by it without a link, removes it, and does no
   await usePasskey(page).click()
   await composer(page).waitFor()
   await online(page)
-  await openYou(page)
+  await openSettings(page)
   await panel(page).getByText('added just now · used just now').waitFor()
 
   await remove.click()
@@ -105,7 +105,7 @@ test('whoever has none, or calls it off, is told so; and a passkey that was remo
   await page.goto(server.url)
   await composer(page).waitFor()
   await online(page)
-  await openYou(page)
+  await openSettings(page)
   await panel(page).getByRole('button', { name: 'Add a passkey' }).click()
   await panel(page)
     .getByRole('button', { name: /^Remove the passkey/ })
@@ -138,7 +138,7 @@ test('whoever is known comes in by an invitation as who they are; and the entran
   await page.goto(server.url)
   await composer(page).waitFor()
   await online(page)
-  await openYou(page)
+  await openSettings(page)
   await panel(page).getByRole('button', { name: 'Add a passkey' }).click()
   await panel(page)
     .getByRole('button', { name: /^Remove the passkey/ })

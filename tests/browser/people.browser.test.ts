@@ -44,11 +44,11 @@ async function openPeople(page: Page): Promise<Locator> {
   return panel(page, 'People')
 }
 
-async function openYou(page: Page): Promise<Locator> {
+async function openSettings(page: Page): Promise<Locator> {
   const list = page.getByRole('button', { name: 'Show the list' })
   if (await list.isVisible()) await list.click()
-  await page.getByTitle('You and your devices').click()
-  return panel(page, 'You')
+  await page.getByTitle(/^Settings/).click()
+  return panel(page, 'Settings')
 }
 
 async function close(page: Page): Promise<void> {
@@ -255,7 +255,7 @@ describe('a person', () => {
   test('adds a device by its code, is called by another name there at once, and signs it out again', async () => {
     const id = await createRoom(wire, 'On two devices')
     const { page, context, seen } = await guest('Mara', id)
-    const you = await openYou(page)
+    const you = await openSettings(page)
     await you.getByRole('button', { name: 'Add a device' }).click()
     const address = await scan(you.getByRole('img', { name: 'The link for your device as a QR code' }))
     expect(await you.getByText('It works once').innerText()).toMatch(/for [12]:\d\d/)
@@ -291,7 +291,7 @@ describe('the owner of the server', () => {
     const name = `Noor ${newId().slice(-4)}`
     const { page, context } = await guest(name, await createRoom(wire, 'Seen by the owner'))
     await openRoom(owner, server)
-    await (await openYou(owner)).getByRole('button', { name: 'People, links, budgets' }).click()
+    await (await openSettings(owner)).getByRole('button', { name: 'People, links, budgets' }).click()
     const overview = panel(owner, 'This server')
     await overview.getByText('Demo answers').waitFor()
     await overview.getByRole('textbox', { name: 'Questions a minute, each person' }).fill('30')
@@ -351,7 +351,7 @@ describe('every panel', () => {
       await page.keyboard.press('Escape')
       await close(page)
 
-      const you = await openYou(page)
+      const you = await openSettings(page)
       await you.getByRole('button', { name: 'Add a device' }).click()
       await you.getByRole('img', { name: 'The link for your device' }).waitFor()
       await fine(page, options, 'you')

@@ -331,6 +331,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
     typing: everybody,
     // Whose role has changed, and who has read what they wrote themselves.
     membership: ['owner', 'viewer'],
+    defaults: ['owner'],
     gone: everybody,
   }
   expect(Object.keys(wanted).sort()).toEqual(kindsOf(Frame))
@@ -352,6 +353,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
     tab.frames.length = 0
   }
   await owner.rpc.presence.typing({ conversationId: room })
+  await owner.rpc.session.setDefaults({})
   await send(room, 'note')
   await send(room, 'prompt')
   await owner.rpc.member.update({ conversationId: room, personId: ids.get('viewer') ?? '', role: 'participant' })

@@ -82,6 +82,7 @@ const secret = () => ({ id: newId(), token: newToken() })
 const ROWS: readonly Row[] = [
   { path: '/session/me', input: () => ({}), outcomes: everybody('own') },
   { path: '/session/rename', input: () => ({ name: 'Renamed' }), outcomes: everybody('own') },
+  { path: '/session/setDefaults', input: () => ({ instructions: 'Be brief.' }), outcomes: everybody('own') },
   { path: '/session/list', input: () => ({}), outcomes: everybody('own') },
   { path: '/session/revoke', input: ({ session }) => ({ id: session }), outcomes: ['ok', 'nothing', 'nothing', 'nothing'] },
   { path: '/conversation/list', input: () => ({}), outcomes: everybody('own') },

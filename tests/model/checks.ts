@@ -3,7 +3,7 @@ import type { OutboxCall } from '../../web/store/database.ts'
 import { shownText } from '../../web/store/live-texts.ts'
 import { PENDING_POSITION } from '../../web/store/places.ts'
 import { toConversation, toMessage } from './memory-records.ts'
-import { wholeAnswer } from './model-answers.ts'
+import { numberIn, wholeAnswer } from './model-answers.ts'
 import type { Profile, Tab } from './tab.ts'
 import type { Sent, World } from './world.ts'
 
@@ -275,6 +275,20 @@ export class Checks {
       if (calls > most) throw new Violation('calls', `the model was asked ${calls} times for #${number}, and ${most} times was wanted`)
     }
     if (model.complaints.length > 0) throw new Violation('calls', model.complaints.join('; '))
+    this.#titles()
+  }
+
+  /** A room gets its title from a model once at most, whatever ends in between. */
+  #titles(): void {
+    const { disk, model } = this.#world
+    const texts = [...disk.memory.messages.values()].filter(({ kind }) => kind === 'prompt')
+    const asked = new Map<string, number>()
+    for (const number of model.titles) {
+      const rooms = new Set(texts.filter(({ text }) => numberIn(text) === number).map(({ conversationId }) => conversationId))
+      // Of a path that was copied nobody knows for which of the rooms it was.
+      if (rooms.size === 1) for (const room of rooms) asked.set(room, (asked.get(room) ?? 0) + 1)
+    }
+    for (const [room, times] of asked) if (times > 1) throw new Violation('calls', `a title for ${room} was asked for ${times} times`)
   }
 
   #same(profile: Profile, rooms: readonly string[]): void {

@@ -3,6 +3,7 @@ import {
   type Author,
   type Budget,
   type Conversation,
+  type Defaults,
   isOpen,
   LIMITS,
   newId,
@@ -21,11 +22,13 @@ import type { Db } from '../../server/database/door.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
 import type * as operations from '../../server/database/operations.ts'
+import type * as people from '../../server/database/people.ts'
 import type * as presence from '../../server/database/presence.ts'
 import type * as replies from '../../server/database/replies.ts'
 import type * as resuming from '../../server/database/resuming.ts'
 import type * as sending from '../../server/database/sending.ts'
 import type * as settings from '../../server/database/settings.ts'
+import type * as titles from '../../server/database/titles.ts'
 import type * as usage from '../../server/database/usage.ts'
 
 /*
@@ -53,6 +56,9 @@ export class Memory {
   /** Carried out, by id. */
   readonly operations = new Set<string>()
   readonly usage = new Map<string, Used>()
+  readonly defaults = new Map<string, Defaults>()
+  /** Whether rooms that nobody names have a title looked for. */
+  titles = true
   budget: Budget | null = null
   /** How often a reply was put back into the queue. */
   readonly requeued = new Map<string, number>()
@@ -63,8 +69,11 @@ export class Memory {
   }
 }
 
-/** The way to a database: `run` carries out one transaction. */
-export type Handle = { run<T>(work: (memory: Memory) => T): Promise<T> }
+/**
+ * The way to a database: `run` carries out one transaction. `peek` reads without chance or failure: beside it something is read that may fail, and the
+ * schedules that are kept were found before there was anything more to read.
+ */
+export type Handle = { run<T>(work: (memory: Memory) => T): Promise<T>; readonly peek: () => Memory }
 
 const handles = new WeakMap<object, Handle>()
 
@@ -169,6 +178,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
         id,
         revision: 1,
         title: '',
+        titling: fields.title || !memory.titles ? 'settled' : 'open',
         model: null,
         instructions: '',
         temperature: null,
@@ -214,11 +224,13 @@ export const update: typeof conversations.update = (db, personId, id, fields, op
       if (memory.operations.has(operation)) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
       memory.operations.add(operation)
     }
-    const same = Object.entries(fields).every(([name, value]) =>
+    const chosen = fields.title === undefined || room.row.titling === 'settled'
+    const alike = Object.entries(fields).every(([name, value]) =>
       Object.entries(room.row).some(([key, old]) => key === name && old === value),
     )
-    if (same) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
-    const conversation = write(memory, room, { ...fields, revision: room.row.revision + 1 })
+    if (alike && chosen) return { kind: 'done' as const, conversation: toConversation(room.row), change: null }
+    const titling = fields.title === undefined ? {} : { titling: 'settled' as const }
+    const conversation = write(memory, room, { ...fields, ...titling, revision: room.row.revision + 1 })
     return { kind: 'done' as const, conversation, change: changeOf(room, conversation, []) }
   })
 
@@ -595,6 +607,7 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
         id,
         revision: path.length + 1,
         title: from.title,
+        titling: from.titling === 'open' ? 'open' : 'settled',
         model: from.model,
         instructions: '',
         temperature: null,
@@ -678,12 +691,25 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
       const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? ended.wantedModel ?? room.row.model ?? speaker]
       addUsage(memory, { personId, conversationId, model: name, ...ended.usage })
     }
-    return changeReply(memory, room, ended, {
+    const untitled = ended.state === 'complete' && ended.text !== '' && room.row.titling === 'open'
+    const change = changeReply(memory, room, ended, {
       revision,
       runningId: room.row.runningId === id ? null : room.row.runningId,
+      ...(untitled ? { titling: 'asked' as const } : {}),
       ...(ended.text === '' ? {} : { lastName: speaker, lastText: preview(ended.text, LIMITS.previewLength) }),
       updatedAt: finishedAt,
     })
+    return { ...change, untitled }
+  })
+
+export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, cost }) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    if (!room) return null
+    if (cost) addUsage(memory, { personId: cost.personId, model: cost.model, conversationId, ...cost.usage })
+    const { row } = room
+    if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null
+    return changeOf(room, write(memory, room, { title, revision: row.revision + 1 }), [])
   })
 
 export const requeue: typeof resuming.requeue = (db, by, id, seenRevision) =>
@@ -809,6 +835,17 @@ export const usageSince: typeof usage.usageSince = (db, reader, day) =>
         conversation: { id: conversationId, title: reached(memory, conversationId, reader.id)?.room.row.title ?? '' },
       }))
     return { rows, more: false }
+  })
+
+export const readDefaults: typeof people.readDefaults = async (db, id) =>
+  handles.get(db)?.peek().defaults.get(id) ?? { model: null, instructions: '' }
+
+export const writeDefaults: typeof people.writeDefaults = (db, id, { model, instructions }) =>
+  transaction(db, (memory) => {
+    const before = memory.defaults.get(id) ?? { model: null, instructions: '' }
+    const after = { model: model === undefined ? before.model : model, instructions: instructions ?? before.instructions }
+    memory.defaults.set(id, after)
+    return after
   })
 
 export const readBudget: typeof settings.readBudget = (db) => transaction(db, ({ budget }) => budget)

@@ -1,5 +1,6 @@
 import type { Failure, Usage } from '#contract'
 import { type Model, ModelError, type ModelEvent, type ModelRequest } from '../../server/replies/model.ts'
+import { TITLE_INSTRUCTIONS } from '../../server/replies/title.ts'
 import { waitAfter } from '../../server/replies/patience.ts'
 import { after, between, chance, now, random } from './realm.ts'
 
@@ -22,6 +23,8 @@ export const numberIn = (text: string) => Number(/#(\d+);(?![\s\S]*#\d+;)/.exec(
 export class ScriptedModel {
   /** Of every prompt, by number, how often the model has begun to answer. */
   readonly calls = new Map<number, number>()
+  /** Which prompts, by number, a title was looked for by. */
+  readonly titles: number[] = []
   /** What is wrong with a request, in words. */
   readonly complaints: string[] = []
   /** What happens to the next calls, one after the other. */
@@ -43,6 +46,7 @@ export class ScriptedModel {
   }
 
   async *#answer(request: ModelRequest, signal: AbortSignal, alive: () => boolean): AsyncGenerator<ModelEvent, void, void> {
+    if (request.instructions === TITLE_INSTRUCTIONS) return yield* this.#title(request, signal, alive)
     const { number, kept } = this.#asked(request)
     let begun = false
     // A refusal before the first word is no answer: the server may ask again.
@@ -79,6 +83,18 @@ export class ScriptedModel {
       case null:
         yield { type: 'finish', truncated: fault !== null }
     }
+  }
+
+  // No chance in it: the schedules that are kept were found without titles.
+  async *#title({ turns }: ModelRequest, signal: AbortSignal, alive: () => boolean): AsyncGenerator<ModelEvent, void, void> {
+    const number = numberIn(turns[0]?.text ?? '')
+    this.titles.push(number)
+    await this.#pause(number % 40, signal, alive)
+    if (number % 5 === 0) throw new ModelError({ code: 'unavailable', status: 503 })
+    yield { type: 'text', text: `Title ${number}` }
+    yield { type: 'usage', usage: USAGE, model: 'model-1' }
+    await this.#pause(number % 40, signal, alive)
+    yield { type: 'finish', truncated: false }
   }
 
   #refusal(failure: Failure): ModelError {

@@ -320,6 +320,12 @@ export const MUTANTS: readonly Mutant[] = [
     'this.#entries.clear()',
   ),
   mutant(
+    'looks for a title after every reply',
+    'server/replies/ending.ts',
+    'untitled = change?.untitled === true',
+    'untitled = change !== null',
+  ),
+  mutant(
     'drops what waits when the store gets another form',
     'web/store/rebuild.ts',
     "facts.delete('trimmed'), ...others])",

@@ -7,12 +7,14 @@ import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
 import * as operations from '../../server/database/operations.ts'
+import * as people from '../../server/database/people.ts'
 import * as presence from '../../server/database/presence.ts'
 import * as replies from '../../server/database/replies.ts'
 import * as resuming from '../../server/database/resuming.ts'
 import { member, person } from '../../server/database/schema.ts'
 import * as sending from '../../server/database/sending.ts'
 import * as settings from '../../server/database/settings.ts'
+import * as titles from '../../server/database/titles.ts'
 import * as usage from '../../server/database/usage.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import * as memory from './memory-records.ts'
@@ -27,11 +29,13 @@ const sql = {
   ...listing,
   ...messages,
   ...operations,
+  ...people,
   ...presence,
   ...replies,
   ...resuming,
   ...sending,
   ...settings,
+  ...titles,
   ...usage,
 }
 type Records = Pick<typeof sql, Name>
@@ -54,7 +58,7 @@ function inMemory(): Place {
   const tables = new memory.Memory()
   return {
     records: memory,
-    db: memory.memoryDb({ run: async (work) => work(tables) }),
+    db: memory.memoryDb({ run: async (work) => work(tables), peek: () => tables }),
     async person(kind, name) {
       const made = { id: newId(), name, kind }
       memory.addPerson(tables, made)
@@ -494,6 +498,16 @@ describe('the records in memory are those of the database', () => {
     const next = prompt(id, 'and')
     for (const one of [last, next]) await records.send(db, ada, one)
     for (const units of [2, 3, 4, 8]) say(await records.path(db, next.id, { steps: 9, units }))
+  })
+
+  alike('what rooms begin with that a person makes', async (place, say) => {
+    const { records, db } = place
+    const ada = await place.person('member', 'Ada')
+    say(await records.readDefaults(db, ada.id))
+    say(await records.writeDefaults(db, ada.id, { model: 'gemini-next', instructions: 'Be brief.' }))
+    say(await records.writeDefaults(db, ada.id, { model: null }))
+    say(await records.writeDefaults(db, ada.id, {}))
+    say(await records.readDefaults(db, ada.id))
   })
 
   alike('a list of rooms with long texts, page by page', async (place, say) => {

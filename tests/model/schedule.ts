@@ -26,6 +26,8 @@ export type Schedule = {
   /** Of each tab, the browser that it is in. */
   readonly tabs: readonly number[]
   readonly operations: readonly Operation[]
+  /** Whether rooms that nobody names have a title looked for; missing in schedules from before there was that. */
+  readonly titles?: boolean
 }
 
 const tab = fc.nat(4)
@@ -92,6 +94,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
     { weight: 4, arbitrary: fc.array(operation, { minLength: 40, maxLength: 50, size: 'max' }) },
     { weight: 1, arbitrary: fc.array(operation, { minLength: 50, maxLength: 120, size: 'max' }) },
   ),
+  titles: fc.boolean(),
 })
 
 /** Schedules of at most the size of `like` and with its seed: where to look for a simpler one. */
@@ -101,5 +104,6 @@ export function smaller(like: Schedule): fc.Arbitrary<Schedule> {
     people: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 1, maxLength: 3 }),
     tabs: fc.array(fc.nat(5), { minLength: 1, maxLength: 5 }),
     operations: fc.array(operation, { maxLength: Math.max(1, like.operations.length), size: 'max' }),
+    titles: fc.constant(like.titles === true),
   })
 }

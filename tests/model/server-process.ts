@@ -85,7 +85,7 @@ export class ServerProcess implements Listener {
 
   /** What server/index.ts does, with what is around it replaced. */
   async #start(model: Model): Promise<void> {
-    const db = memoryDb({ run: (work) => this.#transaction(work) })
+    const db = memoryDb({ run: (work) => this.#transaction(work), peek: () => this.#disk.memory })
     const log = this.#log()
     const bus = createLocalBus()
     const sockets = new Sockets(() => {})
@@ -99,6 +99,7 @@ export class ServerProcess implements Listener {
     const replies = new ReplyQueue(parts, REPLIES_AT_ONCE)
     const router = createRouter({
       db,
+      bus,
       database: 'embedded',
       changes,
       passkeys: createPasskeys({ db, log }),

@@ -66,19 +66,20 @@ export class World {
   #numbers = 0
   #healed = false
 
-  constructor({ seed, people, tabs }: Schedule, browsers: Peek, traced: boolean) {
+  constructor({ seed, people, tabs, titles = false }: Schedule, browsers: Peek, traced: boolean) {
     this.#traced = traced
     restart(seed)
     forgetLinks()
     browsers.wipe()
     this.browsers = browsers
     const { memory } = this.disk
+    memory.titles = titles
     this.people = people.map((_, index) => ({ id: newId(), name: `Person ${index}`, kind: index === 0 ? 'owner' : 'member' }))
     for (const person of this.people) addPerson(memory, person)
     const room = newId()
     const [owner] = this.people
     if (!owner) throw new Error('nobody is there')
-    void create(memoryDb({ run: async (work) => work(memory) }), owner, room, {})
+    void create(memoryDb({ run: async (work) => work(memory), peek: () => memory }), owner, room, {})
     for (const person of this.people.slice(1)) addMember(memory, room, person.id, 'participant')
     this.profiles = this.people.flatMap((person, index) =>
       Array.from({ length: people[index] ?? 1 }, (_, browser) => new Profile(person, browser)),

@@ -132,7 +132,17 @@ export function databaseCases(kind: Database['kind']): void {
       const id = newId()
       await db.insert(person).values({ id, name: 'Mara', kind: 'member', createdAt, disabledAt })
       const [read] = await db.select().from(person).where(eq(person.createdAt, createdAt))
-      expect(read).toEqual({ id, name: 'Mara', kind: 'member', createdAt, disabledAt, seenAt: null, dayTokens: null })
+      expect(read).toEqual({
+        id,
+        name: 'Mara',
+        kind: 'member',
+        createdAt,
+        disabledAt,
+        seenAt: null,
+        dayTokens: null,
+        defaultModel: null,
+        defaultInstructions: '',
+      })
       const [now] = await db
         .select({ createdAt: conversation.createdAt })
         .from(conversation)

@@ -1,9 +1,13 @@
-import { startEmulator } from './emulator.ts'
+import { type Script, startEmulator } from './emulator.ts'
 import { WORDS } from './emulator-plan.ts'
 
+const nameIt: Script = async (answer) => {
+  await answer.write(`About ${answer.ask.turns[0]?.text.split(/\s+/).slice(0, 5).join(' ') ?? 'nothing'}`)
+  await answer.finish()
+}
 const PORT = Number(process.env.PORT || 4010)
 
-const emulator = await startEmulator({ port: PORT }).catch((error: unknown) => {
+const emulator = await startEmulator({ port: PORT, title: nameIt }).catch((error: unknown) => {
   console.error(
     `The emulator cannot listen on 127.0.0.1:${PORT} (${error instanceof Error ? error.message : 'unknown'}). Set PORT to a free port.`,
   )

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { badKey, leakedKey, noKey, nothingHere, type Refusal, unknownModel } from './emulator-errors.ts'
 import { canAnswer, describeModel, listModels } from './emulator-models.ts'
 import { type Ask, readAsk } from './emulator-request.ts'
+import { TITLE_INSTRUCTIONS } from '../../server/replies/title.ts'
 import { tokensOf } from './emulator-text.ts'
 
 /** One request as it arrived, and what became of it. */
@@ -69,6 +70,11 @@ function refused(refusal: Refusal): Wish {
 
 function told(body: object): Wish {
   return { kind: 'told', body }
+}
+
+/** Whether a request is the one by which the server looks for a room's title: no other has these instructions, word for word. */
+export function isForTitle({ rawBody }: Pick<EmulatedRequest, 'rawBody'>): boolean {
+  return rawBody.includes(JSON.stringify(TITLE_INSTRUCTIONS))
 }
 
 export function journalEntry(incoming: IncomingMessage, rawBody: string, id: number): EmulatedRequest {

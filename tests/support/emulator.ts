@@ -1,9 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { type Answer, createAnswer } from './emulator-answer.ts'
+import { overloaded } from './emulator-errors.ts'
 import { planOf, wordsOf } from './emulator-plan.ts'
 import { play } from './emulator-play.ts'
 import type { Ask } from './emulator-request.ts'
-import { type EmulatedRequest, journalEntry, understand } from './emulator-journal.ts'
+import { type EmulatedRequest, isForTitle, journalEntry, understand } from './emulator-journal.ts'
 import { createWaiting } from './emulator-waiting.ts'
 import { createWire, type Wire } from './emulator-wire.ts'
 
@@ -19,6 +20,8 @@ export type Emulator = {
   readonly port: number
   /** Everything that was asked, oldest first; entries change while they are answered. */
   readonly requests: readonly EmulatedRequest[]
+  /** What was asked to find a title for a room, oldest first: none of these are among `requests`. */
+  readonly titles: readonly EmulatedRequest[]
   /** The next answers, one script each, before prompts are looked at. */
   readonly script: Script[]
   /**
@@ -36,10 +39,11 @@ export type Emulator = {
 
 /**
  * Starts a Gemini endpoint of the wire's shape on 127.0.0.1. What it answers is chosen by words in the prompt such as `[[429]]`,
- * by a script, or by hand. Any base path, v1 and v1beta. Keys that begin with `bad` or `leaked` are refused.
+ * by a script, or by hand. Titles are refused unless `title` gives them: they are no answers to a prompt, cost nothing then, and change nothing. Any base path, v1 and v1beta. Keys that begin with `bad` or `leaked` are refused.
  */
-export async function startEmulator(options: { port?: number; manual?: boolean } = {}): Promise<Emulator> {
+export async function startEmulator(options: { port?: number; manual?: boolean; title?: Script } = {}): Promise<Emulator> {
   const requests: EmulatedRequest[] = []
+  const titles: EmulatedRequest[] = []
   const byHand: Answer[] = []
   const script: Script[] = []
   const attempts = new Map<string, number>()
@@ -50,8 +54,9 @@ export async function startEmulator(options: { port?: number; manual?: boolean }
     incoming.on('data', (part: Buffer) => parts.push(part))
     incoming.on('end', () => {
       const request = journalEntry(incoming, Buffer.concat(parts).toString(), requests.length + 1)
+      if (isForTitle(request)) titles.push(request)
       // Looking at the list asks no model anything.
-      if (incoming.method !== 'GET') requests.push(request)
+      else if (incoming.method !== 'GET') requests.push(request)
       // A script that fails must not take the other answers down.
       respond(request, response).catch(() => response.socket?.destroy())
       changed()
@@ -83,6 +88,7 @@ export async function startEmulator(options: { port?: number; manual?: boolean }
   async function give(request: EmulatedRequest, ask: Ask, wire: Wire): Promise<void> {
     request.prompt = ask.turns.findLast((turn) => turn.role === 'user')?.text ?? ''
     const answer = createAnswer(request, ask, wire)
+    if (isForTitle(request)) return await (options.title ? options.title(answer) : answer.fail(overloaded()))
     const next = script.shift()
     if (next) return await next(answer)
     if (options.manual || wordsOf(request.prompt).has('hand')) {
@@ -105,6 +111,7 @@ export async function startEmulator(options: { port?: number; manual?: boolean }
     url: `http://127.0.0.1:${port}`,
     port,
     requests,
+    titles,
     script,
     next({ prompt = '', timeoutMs } = {}) {
       return until(

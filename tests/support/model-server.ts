@@ -101,13 +101,20 @@ export class ModelServer {
       })
     return os.router({
       session: {
-        me: os.session.me.handler(() => ({ person: this.person, sessionId: this.person.id, version: '0', model: 'model', demo: false })),
+        me: os.session.me.handler(() => ({
+          person: this.person,
+          sessionId: this.person.id,
+          version: '0',
+          model: 'model',
+          demo: false,
+        })),
       },
       conversation: {
         list: os.conversation.list.handler(() => ({
           conversations: [...this.rooms.values()].map(({ row }) => row),
           memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
           gone: this.gone ?? [],
+          defaults: { model: null, instructions: '' },
           cursor: '1',
           complete: this.gone === null,
           more: false,

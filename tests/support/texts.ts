@@ -45,6 +45,7 @@ export class LiveTexts {
       case 'people':
       case 'typing':
       case 'membership':
+      case 'defaults':
       case 'gone':
         break
     }

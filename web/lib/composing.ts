@@ -12,6 +12,9 @@ export type Room = {
 /** A message as it is to be sent. `asks`: the model will answer it. */
 export type Composed = { kind: PersonMessage['kind']; text: string; asks: boolean }
 
+/** Under the box, by what Enter does there. */
+export const ENTER_WORDS = { sends: 'Enter sends · Shift+Enter new line', breaks: 'Ctrl+Enter sends · Enter new line' }
+
 const NOTE_COMMAND = /^\/note(\s+|$)/i
 
 /** What becomes of what is in the box: a note by the switch, by `/note` before it, or because this person may not ask. */

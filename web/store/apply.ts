@@ -1,6 +1,7 @@
-import { type Conversation, isOpen, type Member, type Membership, type Message } from '#contract'
+import { type Conversation, type Defaults, isOpen, type Member, type Membership, type Message } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Database, Me } from './database.ts'
+import { putDefaults } from './me.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
 import { forgetPeopleOfNowhere, putMemberships, putPeople } from './people.ts'
@@ -15,6 +16,7 @@ export type Change =
   | { kind: 'conversation'; row: Conversation }
   | { kind: 'gone'; conversationId: string }
   | { kind: 'me'; me: Me }
+  | { kind: 'defaults'; defaults: Defaults }
   | { kind: 'membership'; row: Membership }
   | { kind: 'people'; conversationId: string; people: readonly Member[] }
   /**
@@ -88,6 +90,8 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     case 'me':
       await db.facts.put({ key: 'me', value: change.me })
       return
+    case 'defaults':
+      return putDefaults(db, change.defaults)
     case 'list': {
       await db.facts.put({ key: 'list', value: change.answer.cursor })
       await putMemberships(db, change.answer.memberships)

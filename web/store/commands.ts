@@ -3,6 +3,7 @@ import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, s
 import type { OutboxCall } from './database.ts'
 import { changeDraft, keepNewest } from './drafts.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
+import { readDefaults } from './me.ts'
 import { TITLE_FROM_PROMPT } from './merge.ts'
 import { isAlone } from './people.ts'
 import { PENDING_POSITION } from './places.ts'
@@ -21,16 +22,20 @@ export { leave } from './requests.ts'
 export function newConversation(): Promise<string> {
   const target = store()
   const { db } = target
-  return change([db.conversations, db.rooms, db.outbox, db.memberships, db.people], async () => {
+  return change([db.conversations, db.rooms, db.outbox, db.memberships, db.people, db.facts], async () => {
+    const { model, instructions } = await readDefaults(db)
     const empty = await db.conversations
       .filter((row) => !row.deleted && row.headId === null && row.last === null && row.title === '')
       .toArray()
-    for (const row of empty) if (row.origin === 'local' || (await isAlone(target, row.id))) return row.id
+    // One that was prepared otherwise is not what is asked for now.
+    const alike = empty.filter((row) => row.model === model && row.instructions === instructions)
+    for (const row of alike) if (row.origin === 'local' || (await isAlone(target, row.id))) return row.id
     const id = newId()
+    const fields = { ...(model === null ? {} : { model }), ...(instructions === '' ? {} : { instructions }) }
     const guess = guessedConversation(id, Date.now())
-    await db.conversations.add(guess.conversation)
+    await db.conversations.add({ ...guess.conversation, ...fields })
     await db.rooms.add(guess.room)
-    await enqueue(db, id, { procedure: 'conversation.create', input: { id } })
+    await enqueue(db, id, { procedure: 'conversation.create', input: { id, ...fields } })
     return id
   })
 }

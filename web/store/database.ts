@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie'
 import type { ContractRouterClient } from '@orpc/contract'
-import type { contract, Conversation, Member, Membership, Message, ModelFacts, Person, Preset } from '#contract'
+import type { contract, Conversation, Defaults, Member, Membership, Message, ModelFacts, Person, Preset } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -60,7 +60,8 @@ export type OutboxEntry = {
  * milliseconds since 1970; of a command, a moment after what it has changed.
  */
 export type Draft = { conversationId: string; text: string; by?: string; at?: number }
-export type Me = { person: Person; version: string; model: string; demo: boolean }
+/** `defaults`: missing in what an older page has stored. */
+export type Me = { person: Person; version: string; model: string; demo: boolean; defaults?: Defaults }
 /** `standard`: what answers where a room names no model; `stale`: the provider could not be asked. */
 export type ModelList = { models: readonly ModelFacts[]; standard: string; stale: boolean }
 /** `trimmed`: when rows were last given up for want of space. */

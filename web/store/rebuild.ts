@@ -21,7 +21,8 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
     switch (call.procedure) {
       case 'conversation.create': {
         const guess = guessedConversation(conversationId, createdAt)
-        await conversations.put(guess.conversation)
+        const { id: _, ...fields } = call.input
+        await conversations.put({ ...guess.conversation, ...fields })
         await rooms.put(guess.room)
         break
       }

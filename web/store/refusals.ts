@@ -23,6 +23,7 @@ export async function settleOutbox(db: Database, change: Change): Promise<string
     case 'conversation':
     case 'gone':
     case 'me':
+    case 'defaults':
     case 'membership':
     case 'people':
     case 'list':

@@ -83,6 +83,11 @@ export class Frames {
         if (this.#waits(frame[1])) this.#held.push(frame)
         else this.#write({ kind: 'membership', row: { conversationId: frame[1], role: frame[2], read: frame[3] } })
         return
+      case 'defaults':
+        // Asked for at the same time, the answer says nothing older.
+        if (this.#listing) this.#held.push(frame)
+        else this.#write({ kind: 'defaults', defaults: frame[1] })
+        return
       case 'conversation':
         if (this.#waits(frame[1].id)) this.#held.push(frame)
         else this.#conversation(frame[1])
@@ -178,5 +183,6 @@ const KINDS: ReadonlySet<string> = new Set<Frame[0]>([
   'people',
   'typing',
   'membership',
+  'defaults',
   'gone',
 ])

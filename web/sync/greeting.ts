@@ -37,7 +37,7 @@ export async function greet({ store, rpc, writer }: Parts, current: () => boolea
   // Nothing of theirs may come into this store, and nothing of this outbox may be sent in their name.
   if (me.person.id !== store.personId) throw new OtherPerson()
   await writer.write(
-    { kind: 'me', me },
+    { kind: 'me', me: { ...me, defaults: first.defaults } },
     { kind: 'list', known, since: cursor?.key === 'list' ? cursor.value : null, answer },
     ...gone.map((conversationId) => ({ kind: 'gone' as const, conversationId })),
   )

@@ -1,0 +1,102 @@
+import { type Found, giveTitle } from '../database/titles.ts'
+import { reason } from '../log.ts'
+import type { Ref, ReplyParts } from './parts.ts'
+import { estimate } from './prompt.ts'
+import { followAnswer, type StopReason } from './run.ts'
+import { titleIn, titleRequest } from './title.ts'
+
+/** A title that has not come by then is none. */
+const PATIENCE_MS = 20_000
+/** Far more than any title: a model that goes on does not know what it was asked. */
+const MOST_UNITS = 400
+
+/** A reply that was the first one of its room, and what was asked. */
+export type Titled = Ref & { readonly model: string; readonly prompt: string; readonly answer: string }
+
+type Parts = Pick<ReplyParts, 'budgets' | 'changes' | 'db' | 'log' | 'model' | 'models'>
+
+/**
+ * Titles for rooms that nobody has named: one small call to the room's model, after its first complete reply. The database has said that this is
+ * the one time; whatever goes wrong, the room keeps the title that it has.
+ */
+export class Titles {
+  readonly #parts: Parts
+  readonly #closing = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Never rejects, and is waited for by nobody but `close`. */
+  find(reply: Titled): void {
+    const run = this.#find(reply)
+      .catch((error) => this.#parts.log.warn('title.failed', { conversation: reply.conversationId, reason: reason(error) }))
+      .finally(() => this.#running.delete(run))
+    this.#running.add(run)
+  }
+
+  /** Gives up what is being looked for. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.all(this.#running)
+  }
+
+  async #find(reply: Titled): Promise<void> {
+    const { budgets, changes, db } = this.#parts
+    const look = await budgets.look(reply.id)
+    if (!look || this.#closing.signal.aborted) return
+    const key = `title of ${reply.conversationId}`
+    const request = titleRequest({ ...reply, facts: this.#parts.models.known(reply.model) })
+    let said = ''
+    let ending = false
+    const cost = { tokens: () => estimate(request, said.length).total, isEnding: () => ending }
+    // A title is not worth the wait for what others cost.
+    if (budgets.take(key, look, cost) !== null) return
+    try {
+      const found = await this.#ask(reply, request, (text) => (said += text))
+      ending = true
+      const personId = look.spending.personId
+      const priced: Found = {
+        title: found.title,
+        cost: found.usage && personId !== null ? { personId, model: found.model ?? reply.model, usage: found.usage } : null,
+      }
+      if (priced.title === null && priced.cost === null) return
+      await changes.change(reply.conversationId, async () => ({ change: await giveTitle(db, reply.conversationId, priced) }))
+    } finally {
+      budgets.ended(key)
+    }
+  }
+
+  async #ask(reply: Titled, request: ReturnType<typeof titleRequest>, hear: (text: string) => string) {
+    const { log, model } = this.#parts
+    const stop = new AbortController()
+    const end = () => stop.abort({ kind: 'shutdown' } satisfies StopReason)
+    const timer = setTimeout(end, PATIENCE_MS)
+    this.#closing.signal.addEventListener('abort', end, { once: true })
+    let said = ''
+    try {
+      const ending = await followAnswer({
+        model,
+        request,
+        // Nobody has seen any of it: after a crash there is nothing to restore.
+        journal: { asked: true, append: () => {}, thought: () => {}, used: () => {} },
+        kept: 0,
+        show(text) {
+          said = hear(text)
+          if (said.length > MOST_UNITS) end()
+        },
+        showThought() {},
+        stopped: stop.signal,
+        onBug: (error) => log.error('title.bug', { conversation: reply.conversationId, reason: reason(error) }),
+      })
+      const title = ending.state === 'complete' ? titleIn(said) : ''
+      if (title === '')
+        log.info('title.none', { conversation: reply.conversationId, state: ending.state, code: ending.failure?.code ?? null })
+      return { title: title === '' ? null : title, usage: ending.usage, model: ending.model }
+    } finally {
+      clearTimeout(timer)
+      this.#closing.signal.removeEventListener('abort', end)
+    }
+  }
+}
