@@ -97,3 +97,8 @@ async function takeFromDraft(db: Database, promptId: string): Promise<void> {
     await db.drafts.put({ conversationId: prompt.conversationId, text: draft.text.slice(prompt.text.length + 2) })
   }
 }
+
+/** By the id of the message or reply that a call is about, why the server has refused it; null: it has not. */
+export function failures(entries: readonly OutboxEntry[]): ReadonlyMap<string, SendFailure | null> {
+  return new Map(entries.map(({ call: { input }, failure }) => ['id' in input ? input.id : input.replyId, failure] as const))
+}
