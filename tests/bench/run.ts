@@ -2,16 +2,20 @@
  * `bun run bench [part …]`: what Confab adds to what it is built on. Everything is compared within one run, in turns, and only ratios and
  * differences of medians are worth quoting: machines are noisy and these figures are of this one.
  */
+import { background } from './background.ts'
 import { crowding } from './crowding.ts'
 import { drop } from './drop.ts'
 import { fanOut } from './fan-out.ts'
+import { opening } from './opening.ts'
 import { longOutage } from './outage.ts'
+import { parsing } from './parsing.ts'
 import { revocation } from './revocation.ts'
 import { searching } from './search.ts'
 import { streaming } from './streaming.ts'
 import { typing } from './typing.ts'
+import { writingAnswer } from './writing-answer.ts'
 
-const parts: Record<string, () => Promise<string>> = {
+const parts: Record<string, () => string | Promise<string>> = {
   'fan-out': () => fanOut({ sockets: 1_000, chunksPerSecond: 50, seconds: 5, rounds: 3 }),
   streaming: () => streaming({ rounds: 10, chunks: 100, everyMs: 20 }),
   crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
@@ -19,6 +23,10 @@ const parts: Record<string, () => Promise<string>> = {
   search: () => searching({ here: 50_000, there: 200_000, rounds: 30 }),
   typing: () => typing({ rounds: 3, keys: 60, messages: 2_000 }),
   revocation: () => revocation({ rounds: 20 }),
+  parsing: () => parsing({ tokens: [2_000, 8_000], rounds: 10 }),
+  opening: () => opening({ messages: 10_000, rounds: 15 }),
+  answer: () => writingAnswer({ tokens: 8_000, slowdown: 4, keys: 100 }),
+  background: () => background({ rounds: 5 }),
   outage: () => longOutage({ seconds: 60, sends: 15 }),
 }
 

@@ -38,7 +38,8 @@ function begin(): IntersectionObserver {
         open(target)
       }
     },
-    { rootMargin: `${NEAR_PX}px` },
+    // The second for the box that scrolls inside of the page: the first knows only of the page's own edges.
+    { rootMargin: `${NEAR_PX}px`, scrollMargin: `${NEAR_PX}px` },
   )
 }
 

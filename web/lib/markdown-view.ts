@@ -1,4 +1,5 @@
 import { actOnCode, foldLater, unfoldAtMatch } from './code-tools.ts'
+import { colourLater } from './colour.ts'
 import { putHtml } from './html.ts'
 import { GrowingMarkdown, markdownBlocks } from './markdown.ts'
 import type * as Maths from './maths.ts'
@@ -94,7 +95,7 @@ export class MarkdownView {
 /** A block that will not change any more gets what takes longer: what that is made by comes with the first block that needs it. */
 function complete(block: HTMLElement, live: boolean): void {
   if (live) foldLater(block)
-  colour(block)
+  colourLater(block)
   // Without them, offline, the sources can still be read.
   if (block.querySelector('.math')) {
     if (maths) maths.drawFormulas(block)
@@ -112,20 +113,4 @@ function complete(block: HTMLElement, live: boolean): void {
       ({ drawDiagrams }) => drawDiagrams(block),
       () => undefined,
     )
-}
-
-function colour(element: HTMLElement): void {
-  const codes = [...element.querySelectorAll<HTMLElement>('code[data-language]:not([data-language=""], [data-coloured])')]
-  if (codes.length === 0) return
-  for (const code of codes) code.dataset['coloured'] = ''
-  void import('./highlight.ts').then(
-    ({ highlight }) => {
-      for (const code of codes) {
-        const html = highlight(code.textContent, code.dataset['language'] ?? '')
-        if (html !== null) putHtml(code, html)
-      }
-    },
-    // Without the colours the code is still there; offline they may not have been fetched yet.
-    () => undefined,
-  )
 }

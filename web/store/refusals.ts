@@ -98,3 +98,8 @@ async function takeFromDraft(db: Database, promptId: string): Promise<void> {
     return draft.startsWith(`${prompt.text}\n\n`) ? draft.slice(prompt.text.length + 2) : draft
   })
 }
+
+/** By the id of the message or reply that a call is about, why the server has refused it; null: it has not. */
+export function failures(entries: readonly OutboxEntry[]): ReadonlyMap<string, SendFailure | null> {
+  return new Map(entries.map(({ call: { input }, failure }) => ['id' in input ? input.id : input.replyId, failure] as const))
+}
