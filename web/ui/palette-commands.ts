@@ -1,5 +1,26 @@
-import { ChartColumn, type IconNode, LogOut, Server, SlidersHorizontal, SquarePen, UserPlus, UserRound, Users } from 'lucide'
+import {
+  ArrowDown,
+  ArrowUp,
+  ChartColumn,
+  Copy,
+  type IconNode,
+  Keyboard,
+  LogOut,
+  PanelLeft,
+  Pencil,
+  Search,
+  Server,
+  SlidersHorizontal,
+  Square,
+  SquarePen,
+  TextCursorInput,
+  UserPlus,
+  UserRound,
+  Users,
+} from 'lucide'
 import { openPanel } from '../lib/panels.svelte.ts'
+import { doShortcut } from '../lib/shortcut-deeds.ts'
+import { type Deed, DEEDS, keyCaps, SHORTCUTS } from '../lib/shortcuts.ts'
 
 /** One line of the palette. */
 export type Choice = {
@@ -10,6 +31,8 @@ export type Choice = {
   readonly text: string
   readonly ranges: readonly (readonly [number, number])[]
   readonly detail: string
+  /** What it can be done by as well, as it stands on the keys. */
+  readonly keys?: readonly string[]
   /** Of a message. */
   readonly time?: number
   readonly run: () => unknown
@@ -31,6 +54,34 @@ export function paletteCommands({ isOwner, hasRoom }: { isOwner: boolean; hasRoo
     { id: 'leave', name: 'Sign out…', icon: LogOut, run: askToLeave },
   ]
   return commands.filter((command) => command !== false)
+}
+
+const ICONS: Record<Deed, IconNode> = {
+  keys: Keyboard,
+  search: Search,
+  new: SquarePen,
+  next: ArrowDown,
+  previous: ArrowUp,
+  list: PanelLeft,
+  settings: UserRound,
+  compose: TextCursorInput,
+  stop: Square,
+  copy: Copy,
+  edit: Pencil,
+  below: ArrowDown,
+  above: ArrowUp,
+}
+
+/** What only the keyboard has a way to otherwise; `known`: commands that are there already, by the same ids. */
+export function shortcutCommands(known: readonly Command[]): Command[] {
+  const others = DEEDS.filter((deed) => deed !== 'search' && deed !== 'settings' && !known.some(({ id }) => id === deed))
+  return others.map((deed) => ({ id: deed, name: SHORTCUTS[deed].words, icon: ICONS[deed], run: () => doShortcut(deed) }))
+}
+
+/** The first keys of a command; undefined: it has none. */
+export function keysOf(id: string): readonly string[] | undefined {
+  const deed = DEEDS.find((known) => known === id)
+  return deed && keyCaps(SHORTCUTS[deed].keys[0])
 }
 
 // The question is the list's own; on a phone the list is a drawer, and what is in a closed one cannot be seen.
