@@ -194,7 +194,9 @@ test('a reply is announced once, when it has ended; nothing is while it grows', 
     Object.assign(window, { heard })
     new MutationObserver((changes) => {
       for (const { target } of changes) {
-        const region = (target instanceof Element ? target : target.parentElement)?.closest('[aria-live], [role="status"], [role="alert"], [role="log"]')
+        const region = (target instanceof Element ? target : target.parentElement)?.closest(
+          '[aria-live], [role="status"], [role="alert"], [role="log"]',
+        )
         if (region && region.getAttribute('aria-live') !== 'off' && region.textContent?.trim()) heard.push(region.textContent.trim())
       }
     }).observe(document.body, { subtree: true, childList: true, characterData: true })

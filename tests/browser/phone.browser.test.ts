@@ -152,7 +152,11 @@ test('the keyboard of a phone takes its height from the transcript: the box stan
   await cover(0)
   await eventually(async () => (await bottom()) > PHONE.height - 60)
   await log(page).evaluate((box) => box.scrollTo(0, 150))
-  const place = () => reply(page).locator('p').first().evaluate((block) => Math.round(block.getBoundingClientRect().top))
+  const place = () =>
+    reply(page)
+      .locator('p')
+      .first()
+      .evaluate((block) => Math.round(block.getBoundingClientRect().top))
   const before = await place()
   await page.setViewportSize({ ...PHONE, height: PHONE.height - 320 })
   await eventually(async () => (await bottom()) <= PHONE.height - 320)

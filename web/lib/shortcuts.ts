@@ -18,7 +18,7 @@ export const SHORTCUTS = {
   above: { keys: ['ArrowUp', 'k'], words: 'Previous message', group: 'Messages' },
   first: { keys: ['Home'], words: 'First message', group: 'Messages' },
   last: { keys: ['End'], words: 'Last message', group: 'Messages' },
-  menu: { keys: ['Enter', 'shift+F10', 'ContextMenu'], words: 'What can be done with it', group: 'Messages' },
+  menu: { keys: ['Enter', 'shift+F10', 'ContextMenu'], words: 'Its menu', group: 'Messages' },
   leave: { keys: ['Escape'], words: 'Back to the message box', group: 'Messages' },
 } as const satisfies Record<string, Shortcut>
 
