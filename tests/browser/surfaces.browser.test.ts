@@ -42,7 +42,7 @@ afterAll(async () => {
   await browser?.close()
   await server?.stop()
   await emulator?.stop()
-}, 30_000)
+}, 90_000)
 
 /** What axe objects to; `rules`: only those. */
 async function objections(rules?: string[]): Promise<unknown[]> {
@@ -188,7 +188,7 @@ describe('axe objects to nothing by day and by night, icons show in forced colou
     await page.keyboard.press('Escape')
     await prompts(page).getByRole('button', { name: 'Edit' }).waitFor()
     watched.expectQuiet()
-  }, 30_000)
+  }, 90_000)
 
   test('a shared page, the entrance, and pages of one sentence', async () => {
     for (const [name, path] of [
@@ -201,7 +201,7 @@ describe('axe objects to nothing by day and by night, icons show in forced colou
       await page.getByRole('heading', { level: 1 }).waitFor()
       await look(name)
     }
-  }, 40_000)
+  }, 120_000)
 })
 
 test('in forced colours one sees where the focus is, and what is chosen', async () => {
@@ -224,7 +224,7 @@ test('in forced colours one sees where the focus is, and what is chosen', async 
   ).toBe('solid')
   await page.keyboard.press('Escape')
   await page.emulateMedia({ forcedColors: 'none' })
-}, 30_000)
+}, 90_000)
 
 test('nothing moves for those who want it so: while an answer is written, as panels, menus and the list open', async () => {
   const moving = () =>
@@ -253,7 +253,7 @@ test('nothing moves for those who want it so: while an answer is written, as pan
   await page.keyboard.press('Escape')
   await answer.finish()
   await page.setViewportSize(DESKTOP)
-}, 30_000)
+}, 90_000)
 
 test('the app can be installed, with icons that are kept for the time without a server', async () => {
   await openRoom(page, server)
@@ -281,4 +281,4 @@ test('the app can be installed, with icons that are kept for the time without a 
   await page.goto(server.url + shortcuts[0].url)
   await page.getByText('What is on your mind').waitFor()
   expect(new URL(page.url()).search).toBe('')
-}, 30_000)
+}, 90_000)
