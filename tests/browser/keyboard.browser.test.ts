@@ -38,7 +38,7 @@ afterAll(async () => {
   await browser?.close()
   await server?.stop()
   await emulator?.stop()
-}, 30_000)
+}, 60_000)
 
 const press = async (...keys: string[]) => {
   for (const key of keys) await page.keyboard.press(key)
@@ -66,7 +66,7 @@ describe('messages', () => {
     await eventually(async () => (await focusedText()).includes('A long one'))
     await press('Escape')
     await eventually(() => hasFocus('#message'))
-  }, 30_000)
+  }, 60_000)
 
   test('open what can be done with them, and have the focus again afterwards', async () => {
     await log(page).focus()
@@ -86,7 +86,7 @@ describe('messages', () => {
     await press('ArrowDown', 'Enter')
     await eventually(() => hasFocus('article[data-role="user"]'))
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('A first question')
-  }, 30_000)
+  }, 60_000)
 })
 
 describe('shortcuts', () => {
@@ -107,7 +107,7 @@ describe('shortcuts', () => {
     await page.getByRole('option', { name: 'Copy the last answer' }).getByText('Ctrl').waitFor()
     await picture(page, 'palette-keys')
     await press('Escape')
-  }, 30_000)
+  }, 60_000)
 
   test('that are single keys can be turned off', async () => {
     const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
@@ -127,7 +127,7 @@ describe('shortcuts', () => {
     await log(page).focus()
     await press('c')
     await eventually(() => hasFocus('#message'))
-  }, 30_000)
+  }, 60_000)
 
   test('begin a room, go to the next and back, stop, copy, edit, and fold the list away', async () => {
     const before = page.url()
@@ -166,7 +166,7 @@ describe('shortcuts', () => {
     expect(page.url()).toBe(newer)
     await press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'hidden' })
-  }, 30_000)
+  }, 60_000)
 })
 
 test('the first links of the page lead to the message box and to the messages', async () => {
@@ -186,7 +186,7 @@ test('the first links of the page lead to the message box and to the messages', 
   }
   expect(page.url()).toBe(address)
   expect(await page.getByRole('heading', { level: 1 }).count()).toBe(1)
-}, 30_000)
+}, 60_000)
 
 test('a reply is announced once, when it has ended; nothing is while it grows', async () => {
   await page.evaluate(() => {
@@ -213,4 +213,4 @@ test('a reply is announced once, when it has ended; nothing is while it grows', 
   await eventually(async () => (await heard()).some((words) => words.includes('One.')))
   expect((await heard()).filter((words) => words.includes('One.'))).toHaveLength(1)
   watched.expectQuiet()
-}, 30_000)
+}, 60_000)

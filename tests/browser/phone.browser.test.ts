@@ -36,7 +36,7 @@ afterAll(async () => {
   await browser?.close()
   await server?.stop()
   await emulator?.stop()
-}, 30_000)
+}, 60_000)
 
 const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...points: { x: number; y: number }[]) =>
   device.send('Input.dispatchTouchEvent', { type, touchPoints: points })
@@ -69,7 +69,7 @@ describe('the list', () => {
     expect(await left()).toBeLessThan(-100)
     await touch('touchEnd')
     await eventually(async () => !(await isOpen()))
-  }, 30_000)
+  }, 60_000)
 
   test('closes on a press beside it, by its own kind of popover', async () => {
     await drag({ x: 6, y: 400 }, { x: 250, y: 400 })
@@ -77,7 +77,7 @@ describe('the list', () => {
     await eventually(async () => (await left()) === 0)
     await page.touchscreen.tap(PHONE.width - 10, 400)
     await eventually(async () => !(await isOpen()))
-  }, 30_000)
+  }, 60_000)
 
   test('stays shut when a finger scrolls, swipes elsewhere, or comes back', async () => {
     await log(page).evaluate((box) => box.scrollTo(0, 0))
@@ -95,7 +95,7 @@ describe('the list', () => {
     }
     await touch('touchEnd')
     await eventually(async () => !(await isOpen()))
-  }, 30_000)
+  }, 60_000)
 })
 
 describe('a finger that rests on a message', () => {
@@ -122,7 +122,7 @@ describe('a finger that rests on a message', () => {
     await eventually(async () => (await composer(page).inputValue()).startsWith('> Tell me something'))
     await composer(page).fill('')
     await composer(page).blur()
-  }, 30_000)
+  }, 60_000)
 
   test('does nothing of that when it scrolls', async () => {
     await log(page).evaluate((box) => box.scrollTo(0, 0))
@@ -132,7 +132,7 @@ describe('a finger that rests on a message', () => {
     await page.locator('article[data-pressed]').waitFor({ state: 'detached' })
     await touch('touchEnd')
     expect(await menu().isVisible()).toBe(false)
-  }, 30_000)
+  }, 60_000)
 })
 
 test('the keyboard of a phone takes its height from the transcript: the box stands on it, and what is read stays', async () => {
@@ -163,4 +163,4 @@ test('the keyboard of a phone takes its height from the transcript: the box stan
   expect(await place()).toBe(before)
   await page.setViewportSize(PHONE)
   watched.expectQuiet()
-}, 30_000)
+}, 60_000)
