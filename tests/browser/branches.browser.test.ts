@@ -26,7 +26,8 @@ beforeAll(async () => {
   wire = await connect(server, ada.cookie)
 }, 90_000)
 afterAll(async () => {
-  for (const seen of watches) seen.expectQuiet()
+  // On a slow machine it tries to connect while it is cut off.
+  for (const seen of watches) seen.expectQuiet(/ERR_INTERNET_DISCONNECTED/)
   await browser?.close()
   await wire?.close()
   await server?.stop()
