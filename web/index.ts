@@ -3,6 +3,8 @@ import { WIRE } from '#contract'
 import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
 import { reloadWithOthers } from './lib/other-tabs.ts'
 import { askToPersist } from './lib/persistence.ts'
+import { listenForShortcuts } from './lib/shortcuts.ts'
+import { skipByFocus } from './lib/skip-links.ts'
 import { pageSight } from './lib/sight.svelte.ts'
 import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
 import { mountIslands } from './mount.ts'
@@ -49,6 +51,8 @@ function open(person: string): void {
   })
   reloadWithOthers()
   mountIslands(document)
+  skipByFocus()
+  listenForShortcuts((deed) => void import('./lib/shortcut-deeds.ts').then(({ doShortcut }) => doShortcut(deed)))
   void land(store)
 }
 
@@ -88,6 +92,7 @@ async function hasSession(): Promise<boolean> {
 /** The address of no room leads to the newest one, or to a new one when there is none. */
 async function land(store: Store): Promise<void> {
   if (currentConversation() !== null || location.pathname !== '/') return
+  if (location.search === '?new') return go(await newConversation(), 'replace')
   let [newest] = await conversations()
   if (!newest) {
     await firstAnswer(store)

@@ -6,6 +6,9 @@ import type { PageAssets } from './assets.ts'
  * none. What an island will show is printed as a skeleton of the same size, so that nothing moves when it comes.
  */
 
+// On the pages of those who have rooms here; whoever reads a shared page has nothing to install.
+const INSTALLED = '<link rel="manifest" href="/manifest.webmanifest">'
+
 /** The app: the islands' places, who is signed in, and what to load. */
 export function appDocument(options: { assets: PageAssets; person: Person; model: string; demo: boolean }): string {
   const { assets, person, model, demo } = options
@@ -28,8 +31,9 @@ export function shellDocument(options: { assets: PageAssets }): string {
 function room({ assets, facts, name, model, banner }: { assets: PageAssets; facts: string; name: string; model: string; banner: string }) {
   return page({
     title: 'Confab',
-    head: loads(assets),
+    head: `${INSTALLED}\n${loads(assets)}`,
     body: `<body class="app" data-build="${escape(assets.build)}"${facts}>
+<p class="skip"><a href="#message">Write a message</a><a href="#transcript">Read the messages</a></p>
 <nav class="rooms" id="rooms" popover aria-label="Conversations" data-island="conversations">
 <div class="rooms-inside">
 <div class="rooms-head"><span class="brand"><span class="brand-gap"></span>Confab</span></div>
@@ -40,7 +44,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <main class="room">
 <header class="title" data-island="title"><div class="title-words"><div class="title-line"><h1>Confab</h1></div><p class="faint">${escape(model)}</p></div></header>
 <div class="banner-place" data-island="banner">${banner}</div>
-<div class="messages" data-island="messages"><div class="scroller" role="log" aria-label="Messages" aria-live="off" aria-busy="true" tabindex="0"><div class="column">
+<div class="messages" data-island="messages"><div class="scroller" id="transcript" role="log" aria-label="Messages" aria-live="off" aria-busy="true" tabindex="0"><div class="column">
 <noscript><p class="notice">Confab needs JavaScript: it shows answers while they are being written.</p></noscript>
 <div class="skeleton" aria-hidden="true"><i></i><b></b><b></b><i></i><b></b><b></b><b></b></div>
 </div></div></div>
@@ -56,6 +60,7 @@ function room({ assets, facts, name, model, banner }: { assets: PageAssets; fact
 <div data-island="server-panel" data-when="opened"></div>
 <div data-island="search-panel" data-when="opened"></div>
 <div data-island="prompts-panel" data-when="opened"></div>
+<div data-island="keys-panel" data-when="opened"></div>
 </div>
 </body>`,
   })
@@ -69,7 +74,7 @@ export function enterDocument(options: { assets: PageAssets; owner: boolean; pas
   const { assets, owner, passkeys } = options
   return page({
     title: 'Enter Confab',
-    head: loads(assets),
+    head: `${INSTALLED}\n${loads(assets)}`,
     body: `<body class="door" data-owner="${owner}" data-passkeys="${owner && passkeys}">
 <main class="card">
 <img src="/favicon.svg" width="48" height="48" alt="">
@@ -138,6 +143,7 @@ export function page({ title, head, body }: { title: string; head: string; body:
 <meta name="theme-color" content="#fbfaf7" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#161614" media="(prefers-color-scheme: dark)">
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
+<link rel="apple-touch-icon" href="/icons/apple-touch-icon.png">
 ${head}
 </head>
 ${body}

@@ -4,8 +4,8 @@ const MARGIN_PX = 8
 export function placeBeside(shown: HTMLElement, anchor: HTMLElement, edge: 'left' | 'right'): void {
   const { bottom, top, left, right } = anchor.getBoundingClientRect()
   const { offsetHeight, offsetWidth } = shown
-  const below = bottom + offsetHeight + MARGIN_PX <= window.innerHeight
+  const lowest = window.innerHeight - offsetHeight - MARGIN_PX
   const wanted = edge === 'left' ? left : right - offsetWidth
-  shown.style.top = `${below ? bottom + 4 : Math.max(MARGIN_PX, top - offsetHeight - 4)}px`
+  shown.style.top = `${bottom + 4 <= lowest ? bottom + 4 : Math.max(MARGIN_PX, Math.min(top - offsetHeight - 4, lowest))}px`
   shown.style.left = `${Math.max(MARGIN_PX, Math.min(wanted, window.innerWidth - offsetWidth - MARGIN_PX))}px`
 }

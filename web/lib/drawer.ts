@@ -1,4 +1,5 @@
-const SWIPE_PX = 60
+import { followFinger } from './swipe.ts'
+
 const WIDE = '(min-width: 761px)'
 
 /** Closes the drawer around `inside` when it is one: on a wide screen the same element simply stands there. */
@@ -7,26 +8,24 @@ export function closeDrawer(inside: HTMLElement): void {
   if (around?.matches(':popover-open')) around.hidePopover()
 }
 
-/** Closes the drawer on a swipe to the left, and when the screen becomes wide. Returns its stop. */
+/** Shows the list, or hides it: a drawer on a narrow screen, a column that can be folded away on a wide one. */
+export function toggleList(): void {
+  const list = document.getElementById('rooms')
+  if (!list) return
+  if (!matchMedia(WIDE).matches) list.togglePopover()
+  else if (!document.body.toggleAttribute('data-folded')) list.querySelector<HTMLElement>('[aria-current="page"]')?.focus()
+  else if (list.contains(document.activeElement)) document.getElementById('message')?.focus()
+}
+
+/** Lets a finger draw the drawer open and shut, and closes it when the screen becomes wide. Returns its stop. */
 export function drawer(inside: HTMLElement): () => void {
+  const around = inside.closest<HTMLElement>('[popover]')
   const wide = matchMedia(WIDE)
-  let start: Touch | null = null
-  const began = (event: TouchEvent) => {
-    start = event.touches.length === 1 ? (event.touches[0] ?? null) : null
-  }
-  const ended = (event: TouchEvent) => {
-    const end = event.changedTouches[0]
-    if (!start || !end) return
-    const across = start.clientX - end.clientX
-    if (across > SWIPE_PX && across > 2 * Math.abs(start.clientY - end.clientY)) closeDrawer(inside)
-  }
   const widened = () => closeDrawer(inside)
-  inside.addEventListener('touchstart', began, { passive: true })
-  inside.addEventListener('touchend', ended, { passive: true })
   wide.addEventListener('change', widened)
+  const stop = around ? followFinger(around, () => !wide.matches) : () => undefined
   return () => {
-    inside.removeEventListener('touchstart', began)
-    inside.removeEventListener('touchend', ended)
     wide.removeEventListener('change', widened)
+    stop()
   }
 }

@@ -2,7 +2,7 @@ import { createSubscriber } from 'svelte/reactivity'
 import { onRouteChange } from './route.svelte.ts'
 
 /** The dialogs that are loaded when they are opened first; the island of each is `<name>-panel`. */
-export type Panel = 'invite' | 'people' | 'room' | 'settings' | 'usage' | 'server' | 'search' | 'prompts'
+export type Panel = 'invite' | 'people' | 'room' | 'settings' | 'usage' | 'server' | 'search' | 'prompts' | 'keys'
 
 let open: Panel | null = null
 let stopWatching = () => {}

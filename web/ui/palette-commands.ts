@@ -1,8 +1,13 @@
 import {
+  ArrowDown,
+  ArrowUp,
   ChartColumn,
+  Copy,
   type IconNode,
+  Keyboard,
   LogOut,
   MessageSquareQuote,
+  PanelLeft,
   Pencil,
   RefreshCw,
   Search,
@@ -20,6 +25,8 @@ import type { Preset } from '#contract'
 import { insertPrompt } from '../lib/blanks.svelte.ts'
 import { writeInComposer } from '../lib/composer-box.ts'
 import { openPanel } from '../lib/panels.svelte.ts'
+import { doShortcut } from '../lib/shortcut-deeds.ts'
+import { type Deed, DEEDS, keyCaps, SHORTCUTS } from '../lib/shortcuts.ts'
 import { slashWord } from '../lib/slash.ts'
 
 const DETAIL_LENGTH = 140
@@ -33,6 +40,8 @@ export type Choice = {
   readonly text: string
   readonly ranges: readonly (readonly [number, number])[]
   readonly detail: string
+  /** What it can be done by as well, as it stands on the keys. */
+  readonly keys?: readonly string[]
   /** Of a message. */
   readonly time?: number
   readonly run: () => unknown
@@ -111,6 +120,44 @@ export function promptCommands(prompts: readonly Preset[]): Command[] {
 /** What a button elsewhere on the page does. */
 function press(id: string): void {
   document.getElementById(id)?.click()
+}
+
+const ICONS: Record<Deed, IconNode> = {
+  keys: Keyboard,
+  search: Search,
+  new: SquarePen,
+  next: ArrowDown,
+  previous: ArrowUp,
+  list: PanelLeft,
+  settings: Settings,
+  compose: TextCursorInput,
+  stop: Square,
+  copy: Copy,
+  edit: Pencil,
+  below: ArrowDown,
+  above: ArrowUp,
+}
+
+/** Those that are commands above where they can be done. */
+const COMMANDS: readonly Deed[] = ['new', 'search', 'settings', 'stop', 'edit']
+
+/** What only the keyboard has a way to otherwise. */
+export function shortcutCommands(): Command[] {
+  const others = DEEDS.filter((deed) => !COMMANDS.includes(deed))
+  return others.map((deed) => ({
+    id: deed,
+    slash: '',
+    name: SHORTCUTS[deed].words,
+    detail: '',
+    icon: ICONS[deed],
+    run: () => doShortcut(deed),
+  }))
+}
+
+/** The first keys of a command; undefined: it has none. */
+export function keysOf(id: string): readonly string[] | undefined {
+  const deed = DEEDS.find((known) => known === id)
+  return deed && keyCaps(SHORTCUTS[deed].keys[0])
 }
 
 // The question is the list's own; on a phone the list is a drawer, and what is in a closed one cannot be seen.
