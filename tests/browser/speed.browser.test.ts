@@ -105,8 +105,9 @@ async function debuggingPort(stderr: ReadableStream<Uint8Array>): Promise<string
   const [first, rest] = stderr.tee()
   void rest.pipeTo(new WritableStream())
   let said = ''
-  for await (const text of first.pipeThrough(new TextDecoderStream())) {
-    said += text
+  const decoder = new TextDecoder()
+  for await (const bytes of first) {
+    said += decoder.decode(bytes, { stream: true })
     const port = /DevTools listening on ws:\/\/[^:]+:(\d+)\//.exec(said)?.[1]
     if (port !== undefined) return port
   }
