@@ -222,6 +222,13 @@ describe('a command', () => {
     expect(shown.earlier).toBe(false)
   })
 
+  test('sends a prompt that was no draft, and leaves the draft alone', async () => {
+    const id = await newConversation()
+    await saveDraft(id, 'half a thought')
+    await sendPrompt(id, 'An example', 'prompt', null)
+    expect(await draft(id)).toBe('half a thought')
+  })
+
   test('keeps unsent messages in the order in which they were written, behind what has a place', async () => {
     const room = new ModelRoom()
     room.send(ada, 'placed', 'note')
