@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, BrowserContext, Page } from 'playwright'
-import { SHORTCUTS } from '../../web/lib/shortcuts.ts'
+import { SHORTCUT_WORDS } from '../../web/lib/shortcut-words.ts'
 import { launch, signedInContext, watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
@@ -97,7 +97,7 @@ describe('shortcuts', () => {
     await press('Control+/')
     const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' })
     await sheet.waitFor()
-    for (const { words } of Object.values(SHORTCUTS)) await sheet.getByRole('term').filter({ hasText: words }).first().waitFor()
+    for (const { words } of Object.values(SHORTCUT_WORDS)) await sheet.getByRole('term').filter({ hasText: words }).first().waitFor()
     await picture(page, 'shortcut-sheet')
     await press('Escape')
     await sheet.waitFor({ state: 'hidden' })

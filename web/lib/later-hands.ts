@@ -1,10 +1,24 @@
-/** What fingers and keys do with the messages of a transcript: fetched beside the messages, not before them. Returns its stop. */
+/**
+ * What fingers and keys do with the messages of a transcript: fetched at once where there is a touch screen, otherwise when the transcript has the
+ * focus first. Returns its stop.
+ */
 export function laterHands(log: HTMLElement): () => void {
   log.id = 'transcript'
-  const hands = import('./message-press.ts').then(
-    ({ messageHands }) => messageHands(log),
-    // Without a network, where it was never fetched: the buttons do the same.
-    () => () => {},
-  )
-  return () => void hands.then((stop) => stop())
+  let left = false
+  let stop = () => {}
+  const begin = () =>
+    void import('./message-press.ts').then(
+      ({ messageHands }) => {
+        if (!left) stop = messageHands(log)
+      },
+      // Without a network, where it was never fetched: the buttons do the same.
+      () => undefined,
+    )
+  if (navigator.maxTouchPoints > 0) begin()
+  else log.addEventListener('focusin', begin, { once: true })
+  return () => {
+    left = true
+    log.removeEventListener('focusin', begin)
+    stop()
+  }
 }

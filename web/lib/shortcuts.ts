@@ -1,36 +1,35 @@
 /** `mod` is Ctrl, and ⌘ on a Mac. Keys have the names of `KeyboardEvent.key`. */
-type Shortcut = { readonly keys: readonly string[]; readonly words: string; readonly group: 'Conversations' | 'Answers' | 'Messages' }
+type Shortcut = { readonly keys: readonly string[] }
 
-/** Every shortcut there is: whoever handles one takes its keys from here, as the sheet that lists them does. */
+/** Every shortcut there is: whoever handles one takes its keys from here, as the sheet that lists them does; `shortcut-words.ts` says what each does. */
 export const SHORTCUTS = {
-  keys: { keys: ['?', 'mod+/'], words: 'Keyboard shortcuts', group: 'Conversations' },
-  search: { keys: ['mod+k'], words: 'Search everything', group: 'Conversations' },
-  new: { keys: ['mod+shift+o'], words: 'New conversation', group: 'Conversations' },
-  next: { keys: ['alt+ArrowDown'], words: 'Next conversation', group: 'Conversations' },
-  previous: { keys: ['alt+ArrowUp'], words: 'Previous conversation', group: 'Conversations' },
-  list: { keys: ['mod+shift+s'], words: 'Show or hide the list', group: 'Conversations' },
-  rename: { keys: ['F2'], words: 'Rename this conversation', group: 'Conversations' },
-  settings: { keys: ['mod+,'], words: 'Settings', group: 'Conversations' },
-  compose: { keys: ['shift+Escape', 'c'], words: 'Write a message', group: 'Answers' },
-  stop: { keys: ['mod+.'], words: 'Stop the answer', group: 'Answers' },
-  copy: { keys: ['mod+shift+c'], words: 'Copy the last answer', group: 'Answers' },
-  edit: { keys: ['mod+shift+e'], words: 'Edit what I asked last', group: 'Answers' },
-  below: { keys: ['ArrowDown', 'j'], words: 'Next message', group: 'Messages' },
-  above: { keys: ['ArrowUp', 'k'], words: 'Previous message', group: 'Messages' },
-  first: { keys: ['Home'], words: 'First message', group: 'Messages' },
-  last: { keys: ['End'], words: 'Last message', group: 'Messages' },
-  menu: { keys: ['Enter', 'shift+F10', 'ContextMenu'], words: 'Its menu', group: 'Messages' },
-  leave: { keys: ['Escape'], words: 'Back to the message box', group: 'Messages' },
+  keys: { keys: ['?', 'mod+/'] },
+  search: { keys: ['mod+k'] },
+  new: { keys: ['mod+shift+o'] },
+  next: { keys: ['alt+ArrowDown'] },
+  previous: { keys: ['alt+ArrowUp'] },
+  list: { keys: ['mod+shift+s'] },
+  rename: { keys: ['F2'] },
+  settings: { keys: ['mod+,'] },
+  compose: { keys: ['shift+Escape', 'c'] },
+  stop: { keys: ['mod+.'] },
+  copy: { keys: ['mod+shift+c'] },
+  edit: { keys: ['mod+shift+e'] },
+  below: { keys: ['ArrowDown', 'j'] },
+  above: { keys: ['ArrowUp', 'k'] },
+  first: { keys: ['Home'] },
+  last: { keys: ['End'] },
+  menu: { keys: ['Enter', 'shift+F10', 'ContextMenu'] },
+  leave: { keys: ['Escape'] },
 } as const satisfies Record<string, Shortcut>
 
 export type ShortcutId = keyof typeof SHORTCUTS
 /** What works wherever the focus is. */
 export type Deed = Exclude<ShortcutId, 'rename' | 'first' | 'last' | 'menu' | 'leave'>
 
-export const DEEDS: readonly Deed[] = [
-  ...(['keys', 'search', 'new', 'next', 'previous', 'list', 'settings'] as const),
-  ...(['compose', 'stop', 'copy', 'edit', 'below', 'above'] as const),
-]
+const ELSEWHERE: readonly string[] = ['rename', 'first', 'last', 'menu', 'leave']
+
+export const DEEDS = Object.keys(SHORTCUTS).filter((id): id is Deed => !ELSEWHERE.includes(id))
 /** What may open over a dialog, or instead of it. */
 const OVER_DIALOGS: readonly ShortcutId[] = ['keys', 'search', 'settings']
 const SINGLE = 'confab-single-keys'
@@ -100,20 +99,4 @@ export function ariaKeys(id: ShortcutId): string {
   return SHORTCUTS[id].keys
     .map((key) => key.replace('mod', isMac ? 'Meta' : 'Control').replace(/\b[a-z]/g, (sign) => sign.toUpperCase()))
     .join(' ')
-}
-
-const NAMES: Record<string, string> = {
-  ArrowDown: '↓',
-  ArrowUp: '↑',
-  ContextMenu: '☰',
-  Escape: 'Esc',
-  Enter: '↵',
-  alt: isMac ? '⌥' : 'Alt',
-  mod: isMac ? '⌘' : 'Ctrl',
-  shift: isMac ? '⇧' : 'Shift',
-}
-
-/** A combination as it stands on the keys. */
-export function keyCaps(combination: string): string[] {
-  return combination.split('+').map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key))
 }

@@ -26,7 +26,8 @@ import { insertPrompt } from '../lib/blanks.svelte.ts'
 import { writeInComposer } from '../lib/composer-box.ts'
 import { openPanel } from '../lib/panels.svelte.ts'
 import { doShortcut } from '../lib/shortcut-deeds.ts'
-import { type Deed, DEEDS, keyCaps, SHORTCUTS } from '../lib/shortcuts.ts'
+import { keyCaps, SHORTCUT_WORDS } from '../lib/shortcut-words.ts'
+import { type Deed, DEEDS, SHORTCUTS } from '../lib/shortcuts.ts'
 import { slashWord } from '../lib/slash.ts'
 
 const DETAIL_LENGTH = 140
@@ -147,7 +148,7 @@ export function shortcutCommands(): Command[] {
   return others.map((deed) => ({
     id: deed,
     slash: '',
-    name: SHORTCUTS[deed].words,
+    name: SHORTCUT_WORDS[deed].words,
     detail: '',
     icon: ICONS[deed],
     run: () => doShortcut(deed),

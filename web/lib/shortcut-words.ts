@@ -1,0 +1,47 @@
+import { isMac, type ShortcutId, SHORTCUTS } from './shortcuts.ts'
+
+type Words = { readonly words: string; readonly group: 'Conversations' | 'Answers' | 'Messages' }
+
+/** What each shortcut does, in the order of the sheet. Apart from the keys: the first screen handles keys and names none. */
+export const SHORTCUT_WORDS: Record<ShortcutId, Words> = {
+  keys: { words: 'Keyboard shortcuts', group: 'Conversations' },
+  search: { words: 'Search everything', group: 'Conversations' },
+  new: { words: 'New conversation', group: 'Conversations' },
+  next: { words: 'Next conversation', group: 'Conversations' },
+  previous: { words: 'Previous conversation', group: 'Conversations' },
+  list: { words: 'Show or hide the list', group: 'Conversations' },
+  rename: { words: 'Rename this conversation', group: 'Conversations' },
+  settings: { words: 'Settings', group: 'Conversations' },
+  compose: { words: 'Write a message', group: 'Answers' },
+  stop: { words: 'Stop the answer', group: 'Answers' },
+  copy: { words: 'Copy the last answer', group: 'Answers' },
+  edit: { words: 'Edit what I asked last', group: 'Answers' },
+  below: { words: 'Next message', group: 'Messages' },
+  above: { words: 'Previous message', group: 'Messages' },
+  first: { words: 'First message', group: 'Messages' },
+  last: { words: 'Last message', group: 'Messages' },
+  menu: { words: 'Its menu', group: 'Messages' },
+  leave: { words: 'Back to the message box', group: 'Messages' },
+}
+
+/** All of them with their keys, in the order of the sheet. */
+export const SHORTCUT_SHEET = Object.entries(SHORTCUT_WORDS).map(([id, { words, group }]) => ({
+  ...{ id, words, group },
+  keys: Object.entries(SHORTCUTS).find(([name]) => name === id)?.[1].keys ?? [],
+}))
+
+const NAMES: Record<string, string> = {
+  ArrowDown: '↓',
+  ArrowUp: '↑',
+  ContextMenu: '☰',
+  Escape: 'Esc',
+  Enter: '↵',
+  alt: isMac ? '⌥' : 'Alt',
+  mod: isMac ? '⌘' : 'Ctrl',
+  shift: isMac ? '⇧' : 'Shift',
+}
+
+/** A combination as it stands on the keys. */
+export function keyCaps(combination: string): string[] {
+  return combination.split('+').map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key))
+}
