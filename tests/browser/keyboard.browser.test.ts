@@ -49,6 +49,8 @@ const focusedText = () => page.evaluate(() => (document.activeElement instanceof
 describe('messages', () => {
   test('are gone through by arrows and by letters, and a long one is read before it is left', async () => {
     await composer(page).press('Escape')
+    // What keys do with messages comes with the first key.
+    await page.waitForLoadState('networkidle')
     await log(page).focus()
     await press('Home')
     await eventually(async () => (await focusedText()).includes('A first question'))

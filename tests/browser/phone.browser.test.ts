@@ -152,6 +152,8 @@ test('the keyboard of a phone takes its height from the transcript: the box stan
       visualViewport.dispatchEvent(new Event('resize'))
     }, by)
   await eventually(async () => (await end()) <= 1)
+  await page.getByRole('button', { name: 'Newest' }).waitFor({ state: 'hidden' })
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
   await cover(320)
   await eventually(async () => (await bottom()) <= PHONE.height - 320 && (await end()) <= 1)
   await cover(0)
