@@ -54,7 +54,8 @@ async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEven
 
 async function ask() {
   const conversationId = newId()
-  await create(database.db, ada, conversationId, {})
+  // A room with a title asks the model for none.
+  await create(database.db, ada, conversationId, { title: 'Named' })
   const ids = { id: newId(), replyId: newId() }
   await send(database.db, ada, { ...ids, conversationId, text: 'Hello', kind: 'prompt' })
   return { id: ids.replyId, conversationId, askedBy: ada }
