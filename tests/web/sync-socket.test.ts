@@ -237,6 +237,7 @@ describe('the socket', () => {
       await answered(pings)
       clock.advance(2_000)
     }
+    await answered(4)
     peer.behaviour = 'silent'
     clock.advance(3_000)
     await eventually(() => peer.opened === 2 && peer.pings === 5)
