@@ -46,6 +46,7 @@ test('two people say it otherwise, have it answered anew, page through the versi
   await prompts(mine).hover()
   await button(prompts(mine), 'Edit').click()
   const box = mine.getByRole('textbox', { name: 'Edit prompt' })
+  await box.waitFor()
   await mine.keyboard.press('Escape')
   await box.waitFor({ state: 'detached' })
   expect(await mine.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Edit')
