@@ -1,32 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import type { Page } from 'playwright'
 import { newId } from '#contract'
 import { type AttackWatch, type Detector, watchAttacks } from '../support/attack-watch.ts'
 import { signIn } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { setServerStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Entered, enter } from '../support/people.ts'
 import { createRoom, openRoom, reply } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 /* Whether what looks for attacks would see one: the same browser, with a client whose escaping is taken out. */
 
-let emulator: Emulator
-let server: TestServer
-let owner: Entered
-let wire: TestClient
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
-  owner = await enter(server)
-  wire = await connect(server, owner.cookie)
-}, 60_000)
-afterAll(async () => {
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { emulator, server, owner, wire, stop } = await setServerStage()
+afterAll(stop, 30_000)
 
 /** A room in a browser whose client takes text for markup; `policy`: whether the page keeps its security policy. */
 async function broken(policy: boolean): Promise<{ watch: AttackWatch; page: Page; id: string }> {

@@ -1,38 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
-import { DESKTOP, launch, phone, watch, type Watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import type { BrowserContextOptions, Locator, Page } from 'playwright'
+import { DESKTOP, phone, watch, type Watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { admit, enter, type Entered, introduce } from '../support/people.ts'
-import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { admit, type Entered, introduce } from '../support/people.ts'
+import { startPostgres } from '../support/postgres.ts'
 import { createRoom, online, prompts, reply, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let postgres: Postgres
-let server: TestServer
-let browser: Browser
-let ada: Entered
+const postgres = await startPostgres()
+const { emulator, server, browser, owner: ada, wire, stop } = await setBrowserStage({ postgres })
 let mara: Entered
-let wire: TestClient
 const watches: Watch[] = []
 
 beforeAll(async () => {
-  ;[emulator, postgres, browser] = await Promise.all([startEmulator(), startPostgres(), launch()])
-  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
-  ada = await enter(server)
   mara = await introduce(postgres.url, ada, 'Mara')
-  wire = await connect(server, ada.cookie)
 }, 90_000)
 afterAll(async () => {
   // One of them was offline for a while.
   for (const seen of watches) seen.expectQuiet(/ERR_INTERNET_DISCONNECTED/)
-  await browser?.close()
-  await wire?.close()
-  await server?.stop()
-  await emulator?.stop()
-  await postgres?.stop()
+  await stop()
 }, 30_000)
 
 async function open(who: Entered, id: string, options: BrowserContextOptions = {}): Promise<Page> {
@@ -60,6 +46,7 @@ test('two people say it otherwise, have it answered anew, page through the versi
   await prompts(mine).hover()
   await button(prompts(mine), 'Edit').click()
   const box = mine.getByRole('textbox', { name: 'Edit prompt' })
+  await box.waitFor()
   await mine.keyboard.press('Escape')
   await box.waitFor({ state: 'detached' })
   expect(await mine.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Edit')

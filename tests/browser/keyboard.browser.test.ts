@@ -1,27 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { SHORTCUT_WORDS } from '../../web/lib/shortcut-words.ts'
-import { launch, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { picture } from '../support/pictures.ts'
 import { articles, composer, createRoom, log, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let page: Page
 let watched: ReturnType<typeof watch>
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   page = await context.newPage()
@@ -34,11 +25,7 @@ beforeAll(async () => {
   await say(page, 'A long one')
   await eventually(async () => (await reply(page, 'complete').count()) === 2)
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 60_000)
+afterAll(stop, 60_000)
 
 const press = async (...keys: string[]) => {
   for (const key of keys) await page.keyboard.press(key)

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { launch, signedInContext, watch, type Watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import type { BrowserContext, Page } from 'playwright'
+import { signedInContext, watch, type Watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import {
   articles,
   createRoom,
@@ -20,28 +18,17 @@ import {
   textOf,
   words,
 } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let laptop: BrowserContext
 let tablet: BrowserContext
 const watches: Watch[] = []
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   laptop = await signedInContext(browser, server)
   tablet = await signedInContext(browser, server)
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 async function tab(context: BrowserContext, id?: string): Promise<Page> {
   const page = await context.newPage()

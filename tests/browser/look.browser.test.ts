@@ -1,14 +1,12 @@
 import { AxeBuilder } from '@axe-core/playwright'
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright'
+import { afterAll, describe, expect, test } from 'bun:test'
+import type { BrowserContextOptions, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter, freshLink } from '../support/people.ts'
+import { freshLink } from '../support/people.ts'
 import { composer, createRoom, log, online, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const TOUCH_PX = 44
 const EVERYTHING = `## A heading
@@ -32,21 +30,8 @@ const answer: string = 'forty-two' + 42
 
 - [x] done`
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
-}, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
+afterAll(stop, 30_000)
 
 /** The emulator is asked for everything that Markdown has. */
 async function sayEverything(page: Page): Promise<void> {

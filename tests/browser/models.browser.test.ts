@@ -1,27 +1,18 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import type { BrowserContextOptions, Locator, Page } from 'playwright'
 import { LIMITS, newId } from '#contract'
 import { calmly } from '../support/calmly.ts'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { createRoom, openRoom, reply, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
 /** Whose context is full. */
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let fullRoom: string
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   await wire.rpc.model.list({})
   fullRoom = await createRoom(wire, 'A long talk')
   await wire.join(fullRoom)
@@ -33,11 +24,7 @@ beforeAll(async () => {
     if (count === 13) await wire.hearEnd(replyId)
   }
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 const settings = (page: Page) => page.getByRole('dialog', { name: 'How this room works' })
 

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { LIMITS, newId } from '#contract'
-import { launch, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import { connect } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import {
   articles,
   composer,
@@ -20,31 +19,21 @@ import {
   say,
   storedDraft,
 } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const LOST = [/ERR_INTERNET_DISCONNECTED/, /ERR_CONNECTION_REFUSED/, /ERR_CONNECTION_RESET/, /WebSocket connection to/]
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-let cookie: string
+const stage = await setBrowserStage()
+const { emulator, server, browser, owner, stop } = stage
+const { cookie } = owner
+let { wire } = stage
 let context: BrowserContext
 let elsewhere: BrowserContext
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  cookie = (await enter(server)).cookie
-  wire = await connect(server, cookie)
   context = await signedInContext(browser, server)
   elsewhere = await signedInContext(browser, server)
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 /** Every text that was sent to the model as a prompt of its own, and the people's messages in the room in the order of the server. */
 async function said(conversationId: string): Promise<string[]> {

@@ -1,27 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, CDPSession, Page } from 'playwright'
-import { launch, PHONE, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import type { BrowserContext, CDPSession, Page } from 'playwright'
+import { PHONE, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { picture } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let page: Page
 let watched: ReturnType<typeof watch>
 let device: CDPSession
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   for (const title of ['Trip to Lisbon', 'Letter to the landlord', 'Regex for log lines']) await createRoom(wire, title)
   context = await signedInContext(browser, server, phone())
   page = await context.newPage()
@@ -32,11 +23,7 @@ beforeAll(async () => {
   await say(page, 'Tell me something')
   await reply(page, 'complete').waitFor()
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 60_000)
+afterAll(stop, 60_000)
 
 const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...points: { x: number; y: number }[]) =>
   device.send('Input.dispatchTouchEvent', { type, touchPoints: points })

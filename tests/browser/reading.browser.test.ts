@@ -1,28 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { articles, createRoom, log, openRoom, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const NOTES = 320
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let long: string
 const noteIds: string[] = []
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] })
   long = await createRoom(wire, 'A long room')
   for (let number = 1; number <= NOTES; number++) {
@@ -32,11 +23,7 @@ beforeAll(async () => {
     await wire.rpc.message.send({ id, conversationId: long, text, kind: 'note', replyId: newId() })
   }
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 const note = (page: Page, number: number) => page.locator(`article[data-message-id="${noteIds[number - 1]}"]`)
 

@@ -1,39 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { launch, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import type { BrowserContext, Page } from 'playwright'
+import { signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { composer, createRoom, idOf, openRoom, prompts, readsAs, reply, say, textOf } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const STOP_MS = 200
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let elsewhere: BrowserContext
 /** A page in which the model falls silent: begun first, looked at last, because the server waits 45 seconds for it. */
 let silent: Page
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server)
   elsewhere = await signedInContext(browser, server)
   silent = await tab()
   await say(silent, '[[stall]] Tell me about silence')
   await reply(silent, 'streaming').waitFor()
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 async function tab(id?: string, where = context): Promise<Page> {
   return openRoom(await where.newPage(), server, id ?? (await createRoom(wire)))

@@ -1,35 +1,25 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { launch, signedInContext, watch } from '../support/browser.ts'
+import type { BrowserContext, Page } from 'playwright'
+import { signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { connect } from '../support/client.ts'
-import { type Answer, type Emulator, startEmulator } from '../support/emulator.ts'
+import type { Answer } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { composer, connected, createRoom, online, openRoom, readsAs, reply, say, storedDraft, textOf } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 /** What the browser itself says about a connection that is gone. */
 const LOST = [/ERR_INTERNET_DISCONNECTED/, /ERR_CONNECTION_REFUSED/, /ERR_CONNECTION_RESET/, /WebSocket connection to/]
 const DRAFT = 'and what of the small ones?'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
+const { emulator, server, browser, owner, stop } = await setBrowserStage()
+const { cookie } = owner
 let context: BrowserContext
-let cookie: string
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  cookie = (await enter(server)).cookie
   context = await signedInContext(browser, server)
   await context.addInitScript(record)
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 declare global {
   var recorded: { shrunk: string[]; problems: string[] }

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Locator, Page } from 'playwright'
+import type { BrowserContext, Locator, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { articles, composer, createRoom, log, openRoom, prompts, reply, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const LINES = 40
 const CODE = Array.from({ length: LINES }, (_, index) => `const step${index + 1} = ${index + 1} // the line of number ${index + 1}`)
@@ -48,17 +45,11 @@ ${Array.from({ length: 20 }, (_, index) => `Paragraph ${index + 1} of what comes
 [^1]: A note with ${'`'}code${'`'}.
 `
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let rich: string
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] })
   rich = await createRoom(wire, 'Everything')
   await wire.join(rich)
@@ -67,11 +58,7 @@ beforeAll(async () => {
   await answerRich('Seen before')
   await wire.hearEnd(replyId)
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 /** Gives the answer in pieces of many sizes. */
 async function answerRich(prompt: string): Promise<void> {

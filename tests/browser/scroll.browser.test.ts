@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Locator, Page } from 'playwright'
-import { DESKTOP, launch, phone, signedInContext } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Answer, type Emulator, startEmulator } from '../support/emulator.ts'
+import type { BrowserContext, Locator, Page } from 'playwright'
+import { DESKTOP, phone, signedInContext } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import type { Answer } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { composer, createRoom, log, openRoom, reply, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 /** Less than one: a height may be half a pixel, and a place is of whole ones of the screen. */
 const STILL_PX = 1
@@ -17,21 +15,8 @@ const TABLE = `| a | b |\n| --- | --- |\n${Array.from({ length: 12 }, (_, row) =
 const FORMULA = '$$\n\\sum_{k=1}^{n} \\frac{k^2}{\\sqrt{k+1}} = \\int_0^1 \\frac{x}{1+x^2} dx\n$$'
 const DIAGRAM = '```mermaid\nflowchart TD\n  A[One] --> B[Two]\n  B --> C[Three]\n  C --> D[Four]\n```'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
-}, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
+afterAll(stop, 30_000)
 
 async function begin(page: Page, subject: string): Promise<Answer> {
   await say(page, `${subject} [[hand]]`)

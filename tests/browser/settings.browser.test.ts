@@ -1,32 +1,19 @@
 import { AxeBuilder } from '@axe-core/playwright'
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import { afterAll, describe, expect, test } from 'bun:test'
+import type { BrowserContextOptions, Locator, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
+
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say, storedDraft } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const PAPER = { light: 'rgb(251, 250, 247)', dark: 'rgb(22, 22, 20)', strong: 'rgb(0, 0, 0)' }
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-
-beforeAll(async () => {
-  emulator = await startEmulator({ title: (answer) => answer.write('“A found title”').then(() => answer.finish()) })
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
-}, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { emulator, server, browser, wire, stop } = await setBrowserStage({
+  emulator: { title: (answer) => answer.write('“A found title”').then(() => answer.finish()) },
+})
+afterAll(stop, 30_000)
 
 const settings = (page: Page) => page.getByRole('dialog', { name: 'Settings' })
 const paper = (page: Page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor)

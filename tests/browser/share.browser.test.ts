@@ -1,31 +1,22 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import type { Browser, BrowserContext } from 'playwright'
+import type { BrowserContext } from 'playwright'
 import { newId } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
-import { DESKTOP, launch, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import { connect } from '../support/client.ts'
 import { enter } from '../support/people.ts'
 import { articles, createRoom, openRoom, readsAs, reply, textOf } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const stage = await setBrowserStage()
+const { emulator, server, browser, stop } = stage
+let { wire } = stage
 let stranger: BrowserContext
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   stranger = await browser.newContext({ viewport: DESKTOP })
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 async function share(conversationId: string, lastsMs: number | null = null) {
   const [id, token] = [newId(), newToken()]

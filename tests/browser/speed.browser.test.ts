@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser } from 'playwright'
 import { newId } from '#contract'
-import { launch, signedInContext } from '../support/browser.ts'
+import { signedInContext } from '../support/browser.ts'
 import { findChromium } from '../support/chromium.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
-import { enter } from '../support/people.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { articles, createRoom, openRoom } from '../support/room-page.ts'
 import { messageOf } from '../support/eventually.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const LIGHTHOUSE = join(import.meta.dirname, '../../node_modules/lighthouse/cli/index.js')
 const SCORE = 95
@@ -21,23 +17,9 @@ const PHONE_SCORE = 80
 const SCRIPT_BYTES = 100_000
 const RUNS = 4
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-let cookie: string
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  cookie = (await enter(server)).cookie
-  wire = await connect(server, cookie)
-}, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { server, browser, wire, owner, stop } = await setBrowserStage()
+const { cookie } = owner
+afterAll(stop, 30_000)
 
 /** A room with a few messages and answers. */
 async function lively(): Promise<string> {

@@ -1,31 +1,23 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { DESKTOP, launch, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
-import { comeIn, enter, inviteTo, shareRoom } from '../support/people.ts'
+import type { BrowserContext, Page } from 'playwright'
+import { DESKTOP, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import { comeIn, inviteTo, shareRoom } from '../support/people.ts'
 import { picture, stillness } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const EVERYTHING = `## Heading\n\nA [link](https://example.org/), \`code\`.\n\n| left | right |\n|---|---|\n| ${'wide '.repeat(30)} | b |\n\n\`\`\`ts\nconst answer = '${'long '.repeat(40)}'\n\`\`\`\n\n- [x] done`
 /** What a window of 1280 by 800 has at 200 %. */
 const ZOOMED = { width: DESKTOP.width / 2, height: DESKTOP.height / 2 }
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let page: Page
 let watched: ReturnType<typeof watch>
 let share: { token: string }
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server)
   page = await context.newPage()
   watched = watch(page, server)
@@ -37,11 +29,7 @@ beforeAll(async () => {
   await say(page, 'Show me everything')
   await reply(page, 'complete').locator('.hljs-keyword').waitFor()
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 90_000)
+afterAll(stop, 90_000)
 
 /** What axe objects to; `rules`: only those. */
 async function objections(rules?: string[]): Promise<unknown[]> {

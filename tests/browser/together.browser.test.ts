@@ -1,39 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
+import type { BrowserContextOptions, Locator, Page } from 'playwright'
 import { newId, type Role } from '#contract'
-import { DESKTOP, launch, phone, watch, type Watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, watch, type Watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { admit, enter, type Entered, introduce } from '../support/people.ts'
-import { type Postgres, startPostgres } from '../support/postgres.ts'
+import { admit, type Entered, introduce } from '../support/people.ts'
+import { startPostgres } from '../support/postgres.ts'
 import { composer, createRoom, log, online, prompts, readsAs, reply, rooms, say } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let postgres: Postgres
-let server: TestServer
-let browser: Browser
-let ada: Entered
+const postgres = await startPostgres()
+const { emulator, server, browser, owner: ada, wire, stop } = await setBrowserStage({ postgres })
 let mara: Entered
 let vera: Entered
-let wire: TestClient
 const watches: Watch[] = []
 
 beforeAll(async () => {
-  ;[emulator, postgres, browser] = await Promise.all([startEmulator(), startPostgres(), launch()])
-  server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url, DATABASE_URL: postgres.url } })
-  ada = await enter(server)
   mara = await introduce(postgres.url, ada, 'Mara')
   vera = await introduce(postgres.url, ada, 'Vera')
-  wire = await connect(server, ada.cookie)
 }, 90_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-  await postgres?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 /** A room of Ada's in which Mara is, and whoever else. */
 async function room(title: string, ...others: [who: Entered, role: Role][]): Promise<string> {

@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Browser, BrowserContext, Locator, Page } from 'playwright'
+import type { BrowserContext, Locator, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Answer, type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import type { Answer } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { articles, createRoom, log, openRoom, readsAs, reply, rooms, say, textOf } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const NOTES = 180
 const PAGE = 50
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
+const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let long: string
 
 beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  wire = await connect(server, (await enter(server)).cookie)
   context = await signedInContext(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] })
   long = await createRoom(wire, 'A long room')
   for (let number = 1; number <= NOTES; number++) {
@@ -30,11 +22,7 @@ beforeAll(async () => {
     await wire.rpc.message.send({ id: newId(), conversationId: long, text, kind: 'note', replyId: newId() })
   }
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+afterAll(stop, 30_000)
 
 async function begin(page: Page, subject: string): Promise<Answer> {
   await say(page, `${subject} [[hand]]`)

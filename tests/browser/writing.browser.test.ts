@@ -3,35 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright'
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright'
 import { LIMITS } from '#contract'
-import { DESKTOP, launch, openProfile, phone, signIn, type Watch, watch } from '../support/browser.ts'
-import { connect, type TestClient } from '../support/client.ts'
-import { type Emulator, startEmulator } from '../support/emulator.ts'
+import { DESKTOP, openProfile, phone, signIn, type Watch, watch } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { enter } from '../support/people.ts'
 import { picture } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, say, storedDraft } from '../support/room-page.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let emulator: Emulator
-let server: TestServer
-let browser: Browser
-let wire: TestClient
-let cookie: string
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  ;[server, browser] = await Promise.all([startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } }), launch()])
-  cookie = (await enter(server)).cookie
-  wire = await connect(server, cookie)
-}, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await wire?.close()
-  await server?.stop()
-  await emulator?.stop()
-}, 30_000)
+const { server, browser, wire, owner, stop } = await setBrowserStage()
+const { cookie } = owner
+afterAll(stop, 30_000)
 
 const commands = (page: Page) => page.getByRole('listbox', { name: 'Commands' })
 const option = (page: Page, name: string) => commands(page).getByRole('option', { name })

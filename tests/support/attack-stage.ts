@@ -2,22 +2,18 @@ import { expect } from 'bun:test'
 import type { Page } from 'playwright'
 import { type AttackWatch, watchAttacks } from './attack-watch.ts'
 import { signIn } from './browser.ts'
+import { type ServerStage, setServerStage } from './browser-stage.ts'
 import { connect, type TestClient } from './client.ts'
-import { type Emulator, startEmulator } from './emulator.ts'
-import { enter, shareRoom } from './people.ts'
+import { shareRoom } from './people.ts'
 import { articles, createRoom, online, openRoom } from './room-page.ts'
-import { startServer, type TestServer } from './server.ts'
 
 /** Sockets of the owner: one alone may not ask for much. */
 const SOCKETS = 6
 
 /** A server, its model, its owner, and a browser that notices what attacks bring about. */
-export type Stage = {
-  readonly emulator: Emulator
-  readonly server: TestServer
+export type Stage = ServerStage & {
   /** Of the owner; the first one is `wire`. */
   readonly wires: readonly TestClient[]
-  readonly wire: TestClient
   readonly watch: AttackWatch
   /** The app, as the owner, and a page that is shared. */
   readonly app: Page
@@ -26,24 +22,22 @@ export type Stage = {
   openBoth(title: string): Promise<{ id: string; url: string }>
   /** Looks at a shared page as the server prints it, for a reader without scripts. */
   withoutScripts(url: string, messages: number): Promise<void>
-  stop(): Promise<void>
 }
 
 export async function setStage(): Promise<Stage> {
-  const emulator = await startEmulator()
-  const server = await startServer({ env: { GEMINI_API_KEY: 'emulator', GEMINI_BASE_URL: emulator.url } })
-  const { cookie } = await enter(server)
-  const wire = await connect(server, cookie)
+  await using begun = new AsyncDisposableStack()
+  const stage = begun.adopt(await setServerStage(), (set) => set.stop())
+  const { server, wire } = stage
+  const { cookie } = stage.owner
   const wires = [wire, ...(await Promise.all(Array.from({ length: SOCKETS - 1 }, () => connect(server, cookie))))]
-  const watch = await watchAttacks(server)
+  const watch = begun.adopt(await watchAttacks(server), async (started) => void (await started.close()))
   await signIn(watch.context, server, cookie)
   const app = await watch.open()
   const reader = await watch.open()
+  const all = begun.move()
   return {
-    emulator,
-    server,
+    ...stage,
     wires,
-    wire,
     watch,
     app,
     reader,
@@ -66,11 +60,7 @@ export async function setStage(): Promise<Stage> {
       await watch.audit(page)
       await page.close()
     },
-    async stop() {
-      await watch.close()
-      await server.stop()
-      await emulator.stop()
-    },
+    stop: () => all.disposeAsync(),
   }
 }
 

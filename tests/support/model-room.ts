@@ -1,4 +1,5 @@
 import { type Author, type Conversation, type Frame, isOpen, type LiveReply, type Message, newId, preview, type Reply } from '#contract'
+import { QUEUED } from './queued-reply.ts'
 
 /** A room as the server keeps it, in memory: every method is one committed change, and returns what the server broadcasts for it. */
 export class ModelRoom {
@@ -134,17 +135,3 @@ export class ModelRoom {
     return [...changed.map((message): Frame => ['message', message]), ['conversation', this.row]]
   }
 }
-
-const QUEUED = {
-  kind: 'reply',
-  state: 'queued',
-  model: null,
-  usage: null,
-  thoughts: null,
-  omitted: 0,
-  failure: null,
-  retryAt: null,
-  truncated: false,
-  stoppedBy: null,
-  finishedAt: null,
-} as const

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { type Message, newId, type ReplyState } from '#contract'
+import { QUEUED } from './queued-reply.ts'
 import { LiveTexts } from './texts.ts'
 
 /* What the other tests rely on to notice a fault in a stream has to notice it. */
@@ -8,10 +9,10 @@ const id = newId()
 
 function reply(state: ReplyState, text: string): Message {
   return {
+    ...QUEUED,
     id,
     conversationId: newId(),
     parentId: null,
-    kind: 'reply',
     text,
     state,
     askedBy: null,
@@ -19,15 +20,6 @@ function reply(state: ReplyState, text: string): Message {
     revision: 3,
     createdAt: 0,
     deleted: false,
-    model: null,
-    usage: null,
-    thoughts: null,
-    omitted: 0,
-    failure: null,
-    retryAt: null,
-    truncated: false,
-    stoppedBy: null,
-    finishedAt: null,
   }
 }
 

@@ -7,6 +7,7 @@ import { colourOf, initials } from '../../web/lib/person-look.ts'
 import { failureSentence, refusalSentence, retryDelay, type SendFailure } from '../../web/lib/sentences.ts'
 import { ageOf, dayName, timeLeft } from '../../web/lib/time.ts'
 import { lines } from '../../web/lib/transcript.ts'
+import { QUEUED } from '../support/queued-reply.ts'
 
 // Keyed by code, so that a code that is added to the contract and not here does not compile.
 const FAILURES: { [Code in Failure['code']]: Extract<Failure, { code: Code }> } = {
@@ -52,6 +53,7 @@ function expectSentences(sentences: string[]): void {
 }
 
 const replyRow: Reply = {
+  ...QUEUED,
   id: 'r',
   conversationId: 'c',
   parentId: 'p',
@@ -60,18 +62,8 @@ const replyRow: Reply = {
   revision: 2,
   createdAt: 0,
   deleted: false,
-  kind: 'reply',
   state: 'complete',
   askedBy: null,
-  model: null,
-  usage: null,
-  thoughts: null,
-  omitted: 0,
-  failure: null,
-  retryAt: null,
-  truncated: false,
-  stoppedBy: null,
-  finishedAt: null,
 }
 
 describe('sentences', () => {
