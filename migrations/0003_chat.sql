@@ -1,3 +1,14 @@
+CREATE TABLE "arrangement" (
+	"person_id" uuid NOT NULL,
+	"conversation_id" uuid NOT NULL,
+	"pin" double precision,
+	"archived" boolean DEFAULT false NOT NULL,
+	"tags" jsonb NOT NULL,
+	"version" integer NOT NULL,
+	"changed" "xid8" NOT NULL,
+	CONSTRAINT "arrangement_person_id_conversation_id_pk" PRIMARY KEY("person_id","conversation_id")
+);
+--> statement-breakpoint
 CREATE TABLE "passkey" (
 	"id" text PRIMARY KEY NOT NULL,
 	"person_id" uuid NOT NULL,
@@ -11,6 +22,8 @@ CREATE TABLE "passkey" (
 );
 --> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
+ALTER TABLE "arrangement" ADD CONSTRAINT "arrangement_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "arrangement" ADD CONSTRAINT "arrangement_conversation_id_conversation_id_fk" FOREIGN KEY ("conversation_id") REFERENCES "public"."conversation"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");--> statement-breakpoint

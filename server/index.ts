@@ -63,6 +63,7 @@ async function start(config: Config, log: Log, onStop: (stop: () => Promise<void
     const socket = createSocketHandlers({
       router: createRouter({
         db,
+        bus,
         database: database.kind,
         changes,
         passkeys,

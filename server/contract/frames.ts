@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Member } from './people.ts'
+import { Arrangement, Member } from './people.ts'
 import { Conversation, Id, Message, Role } from './records.ts'
 
 /*
@@ -20,6 +20,8 @@ export const Frame = Type.Union([
   Type.Tuple([Type.Literal('typing'), Id, Id]),
   /** To all tabs of one person: what a room is to them, and how many of its messages they have read. */
   Type.Tuple([Type.Literal('membership'), Id, Role, Type.Integer({ minimum: 0 })]),
+  /** To all tabs of one person: how they keep a room in their list. */
+  Type.Tuple([Type.Literal('arrangement'), Arrangement]),
   /** To everybody who was a member: the room is no longer theirs. */
   Type.Tuple([Type.Literal('gone'), Id]),
 ])

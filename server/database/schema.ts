@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, date, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, date, doublePrecision, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { changed, json, time } from './columns.ts'
 import { ofPerson, person } from './people-schema.ts'
 import type { AnswerRule, Budget, Failure, Link, PersonMessage, Reply, ReplyState, Role, Usage } from '#contract'
@@ -78,6 +78,21 @@ export const member = pgTable(
     changed: changed().notNull(),
   },
   (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
+)
+
+/** How somebody keeps a room in their list. It outlives their leaving, emptied, so that its version never goes back. */
+export const arrangement = pgTable(
+  'arrangement',
+  {
+    personId: ofPerson().notNull(),
+    conversationId: ofRoom().notNull(),
+    pin: doublePrecision(),
+    archived: boolean().notNull().default(false),
+    tags: json<string[]>().notNull(),
+    version: integer().notNull(),
+    changed: changed().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.personId, table.conversationId] })],
 )
 
 /** Who was in a room and is not any more: their browsers have to hear of it, also those that were switched off at the time. */

@@ -8,6 +8,7 @@ import { isUnavailable, sqlState, UNIQUE_VIOLATION } from '../database/sql-state
 import type { Model } from '../replies/model.ts'
 import type { Budgets } from '../replies/budgets.ts'
 import type { ReplyQueue } from '../replies/queue.ts'
+import type { Bus } from '../rooms/bus.ts'
 import type { Changes } from '../rooms/changes.ts'
 import type { Presence } from '../rooms/presence.ts'
 import type { Readers } from '../rooms/readers.ts'
@@ -16,6 +17,7 @@ import type { CallContext, Socket, Sockets } from '../rooms/sockets.ts'
 /** What the procedures work with. */
 export type Parts = {
   readonly db: Db
+  readonly bus: Bus
   readonly changes: Changes
   readonly passkeys: Passkeys
   readonly replies: ReplyQueue

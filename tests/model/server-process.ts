@@ -90,6 +90,7 @@ export class ServerProcess implements Listener {
     const replies = new ReplyQueue(parts, REPLIES_AT_ONCE)
     const router = createRouter({
       db,
+      bus,
       database: 'embedded',
       changes,
       passkeys: createPasskeys({ db, log }),

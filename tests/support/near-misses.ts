@@ -44,6 +44,8 @@ function properOf(schema: TSchema, id: fc.Arbitrary<string>): fc.Arbitrary<unkno
       return fc.boolean()
     case 'Integer':
       return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? Number.MAX_SAFE_INTEGER })
+    case 'Number':
+      return fc.double({ min: schema.minimum ?? 0, max: schema.maximum ?? Number.MAX_SAFE_INTEGER, noNaN: true })
     case 'Array':
       return fc.array(properOf(schema.items, id), { minLength: schema.minItems ?? 0, maxLength: Math.min(schema.maxItems ?? 4, 4) })
     case 'String':

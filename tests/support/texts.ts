@@ -44,6 +44,7 @@ export class LiveTexts {
       case 'people':
       case 'typing':
       case 'membership':
+      case 'arrangement':
       case 'gone':
         break
     }

@@ -1,13 +1,19 @@
-import { type Conversation, isOpen, type Member, type Membership, type Message } from '#contract'
+import { type Arrangement, type Conversation, isOpen, type Member, type Membership, type Message } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Database, Me } from './database.ts'
 import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
 import { forgetPeopleOfNowhere, putMemberships, putPeople } from './people.ts'
 import { settleOutbox } from './refusals.ts'
-import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
+import { forget, putArrangements, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
-type List = { conversations: readonly Conversation[]; memberships: readonly Membership[]; cursor: string; complete: boolean }
+type List = {
+  conversations: readonly Conversation[]
+  memberships: readonly Membership[]
+  arrangements: readonly Arrangement[]
+  cursor: string
+  complete: boolean
+}
 
 /** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
 export type Change =
@@ -16,6 +22,7 @@ export type Change =
   | { kind: 'gone'; conversationId: string }
   | { kind: 'me'; me: Me }
   | { kind: 'membership'; row: Membership }
+  | { kind: 'arrangement'; row: Arrangement }
   | { kind: 'people'; conversationId: string; people: readonly Member[] }
   /**
    * `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone.
@@ -91,6 +98,7 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     case 'list': {
       await db.facts.put({ key: 'list', value: change.answer.cursor })
       await putMemberships(db, change.answer.memberships)
+      await putArrangements(db, change.answer.arrangements, change.answer.complete)
       if (change.answer.complete) {
         const there = new Set(change.answer.conversations.map(({ id }) => id))
         for (const id of change.known) if (!there.has(id)) await forget(db, id)
@@ -99,6 +107,8 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     }
     case 'membership':
       return putMemberships(db, [change.row])
+    case 'arrangement':
+      return putArrangements(db, [change.row])
     case 'people':
       return putPeople(db, change.conversationId, change.people)
     case 'page':

@@ -48,7 +48,7 @@ export async function forgetPeopleOfNowhere(db: Database): Promise<void> {
 }
 
 /** What stands for a room that is gone; with a row beneath it, it is only a guess that it is. */
-function isMark(row: StoredConversation | undefined): boolean {
+export function isMark(row: StoredConversation | undefined): boolean {
   return row?.deleted === true && row.origin === 'server' && !row.beneath
 }
 

@@ -1,8 +1,9 @@
-import { type Conversation, isOpen, type Message } from '#contract'
+import { type Arrangement, type Conversation, isOpen, type Message } from '#contract'
 import type { Database, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
-import { forgetPeople, rewindReading } from './people.ts'
+import { forgetPeople, isMark, rewindReading } from './people.ts'
 import { PENDING_POSITION, placed, unplaced } from './places.ts'
+import { arrangedBy, cleared, type Kept, shelved } from './shelves.ts'
 
 /*
  * Rows of the server into the store, inside of a transaction that the caller has begun.
@@ -41,16 +42,50 @@ export async function putConversations(db: Database, rows: readonly Conversation
 /** Calls of these rooms were answered: what was guessed for them gives way to the server's row, which may have come before the answer. */
 export async function uncover(db: Database, conversationIds: readonly string[]): Promise<void> {
   if (conversationIds.length === 0) return
-  const stored = await db.conversations.bulkGet([...new Set(conversationIds)])
+  const stored = (await db.conversations.bulkGet([...new Set(conversationIds)])).flatMap((row) => row ?? [])
   await merge(
     db,
-    stored.flatMap((row) => row?.beneath ?? []),
+    stored.flatMap((row) => row.beneath ?? []),
     [],
+    new Map(stored.map((row) => [row.id, row.kept])),
+  )
+  await rearrange(
+    db,
+    stored.filter((row) => row.beneath === undefined).map(({ id, kept }) => ({ conversationId: id, ...kept })),
   )
 }
 
+/** How the person keeps rooms, as the server says; what is older than what is known is not looked at, unless this `counts`. */
+export async function putArrangements(db: Database, rows: readonly Arrangement[], counts = false): Promise<void> {
+  if (rows.length === 0) return
+  const stored = await db.conversations.bulkGet(rows.map(({ conversationId }) => conversationId))
+  await rearrange(
+    db,
+    rows.filter(({ version }, index) => {
+      const known = stored[index]
+      return known !== undefined && !isMark(known) && (version > known.kept.version || (counts && version !== known.kept.version))
+    }),
+  )
+}
+
+async function rearrange(db: Database, rows: readonly Arrangement[]): Promise<void> {
+  if (rows.length === 0) return
+  const ids = rows.map(({ conversationId }) => conversationId)
+  const [stored, waiting] = await Promise.all([db.conversations.bulkGet(ids), db.outbox.where('conversationId').anyOf(ids).toArray()])
+  for (const [index, { conversationId, ...kept }] of rows.entries()) {
+    const row = stored[index]
+    const own = waiting.filter((entry) => entry.conversationId === conversationId && entry.state === 'waiting')
+    if (row) await db.conversations.put(arrangedBy(row, kept, own))
+  }
+}
+
 /** Of each row, `stored` has what the store had of it before. */
-async function merge(db: Database, rows: readonly Conversation[], stored: readonly (StoredConversation | undefined)[]): Promise<void> {
+async function merge(
+  db: Database,
+  rows: readonly Conversation[],
+  stored: readonly (StoredConversation | undefined)[],
+  kept: ReadonlyMap<string, Kept> = new Map(),
+): Promise<void> {
   if (rows.length === 0) return
   const ids = rows.map(({ id }) => id)
   const [waiting, fact] = await Promise.all([db.outbox.where('conversationId').anyOf(ids).toArray(), db.facts.get('me')])
@@ -65,6 +100,7 @@ async function merge(db: Database, rows: readonly Conversation[], stored: readon
       row,
       waiting.filter(({ conversationId, state }) => conversationId === row.id && state === 'waiting'),
       name,
+      kept.get(row.id),
     )
     if (merged) await db.conversations.put(merged)
   }
@@ -79,7 +115,7 @@ export async function forget(db: Database, conversationId: string, revision = 0)
   if (row?.origin === 'server') {
     const { beneath: _, ...rest } = row
     const mark = { title: '', instructions: '', last: null, deleted: true, revision: Math.max(row.revision, revision) }
-    await db.conversations.put({ ...rest, ...mark })
+    await db.conversations.put(shelved({ ...rest, ...mark, ...cleared(row.kept) }))
   } else await db.conversations.delete(conversationId)
   await forgetPeople(db, conversationId)
   await empty(db, conversationId)

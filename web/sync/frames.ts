@@ -82,6 +82,10 @@ export class Frames {
         if (this.#waits(frame[1])) this.#held.push(frame)
         else this.#write({ kind: 'membership', row: { conversationId: frame[1], role: frame[2], read: frame[3] } })
         return
+      case 'arrangement':
+        if (this.#waits(frame[1].conversationId)) this.#held.push(frame)
+        else this.#write({ kind: 'arrangement', row: frame[1] })
+        return
       case 'conversation':
         if (this.#waits(frame[1].id)) this.#held.push(frame)
         else this.#conversation(frame[1])
@@ -168,4 +172,13 @@ function parse(text: string): Frame | null {
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<Frame[0]>(['message', 'conversation', 'delta', 'people', 'typing', 'membership', 'gone'])
+const KINDS: ReadonlySet<string> = new Set<Frame[0]>([
+  'message',
+  'conversation',
+  'delta',
+  'people',
+  'typing',
+  'membership',
+  'arrangement',
+  'gone',
+])
