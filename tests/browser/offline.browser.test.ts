@@ -167,6 +167,7 @@ test('without the server the app opens from cold, shows every room, takes everyt
   await cold.page.keyboard.press('Enter')
   await cold.page.getByRole('heading', { level: 1, name: 'Rose garden' }).waitFor()
   await choose(cold.page, 'Attic', 'Delete')
+  await cold.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await rooms(cold.page).getByRole('link', { name: 'Attic' }).waitFor({ state: 'detached' })
   await begin(cold.page)
   const made = new URL(cold.page.url()).pathname.slice('/c/'.length)

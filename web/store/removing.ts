@@ -1,5 +1,5 @@
 import { guessOver } from './guesses.ts'
-import { isAlone, isMark } from './people.ts'
+import { isMark } from './people.ts'
 import { uncover } from './rows.ts'
 import { shelved } from './shelves.ts'
 import { withSpace } from './space.ts'
@@ -10,13 +10,21 @@ import { UNDO_MS } from './waiting.ts'
  * Removing rooms, one or many, so that it can be taken back for a while: the calls wait in the outbox, whatever becomes of the tab.
  */
 
-/** Of rooms, those that this person may remove, and how many of these others would lose with them. */
+/** Of rooms, those that this person may remove, and of how many of these others may be in them: where nobody has said yet, they may. */
 export async function removable(ids: readonly string[]): Promise<{ ids: string[]; shared: number }> {
-  const target = store()
-  const [rooms, memberships] = await Promise.all([target.db.conversations.bulkGet([...ids]), target.db.memberships.bulkGet([...ids])])
-  const own = ids.filter((_, index) => rooms[index]?.origin === 'local' || memberships[index]?.role === 'owner')
-  const alone = await Promise.all(own.map(async (id) => rooms[ids.indexOf(id)]?.origin === 'local' || (await isAlone(target, id))))
-  return { ids: own, shared: alone.filter((is) => !is).length }
+  const { db, personId } = store()
+  const [rooms, memberships, rosters] = await Promise.all([
+    db.conversations.bulkGet([...ids]),
+    db.memberships.bulkGet([...ids]),
+    db.people.bulkGet([...ids]),
+  ])
+  const found = ids.map((id, index) => {
+    const isLocal = rooms[index]?.origin === 'local'
+    const alone = isLocal || rosters[index]?.people.every(({ person }) => person.id === personId) === true
+    return { id, own: isLocal || memberships[index]?.role === 'owner', alone }
+  })
+  const own = found.filter((room) => room.own)
+  return { ids: own.map(({ id }) => id), shared: own.filter(({ alone }) => !alone).length }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Arrangement, type Conversation, isOpen, type Message } from '#contract'
-import type { Database, StoredConversation } from './database.ts'
+import type { Database, OutboxEntry, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
 import { forgetPeople, isMark, rewindReading } from './people.ts'
 import { PENDING_POSITION, placed, unplaced } from './places.ts'
@@ -71,12 +71,13 @@ export async function putArrangements(db: Database, rows: readonly Arrangement[]
 async function rearrange(db: Database, rows: readonly Arrangement[]): Promise<void> {
   if (rows.length === 0) return
   const ids = rows.map(({ conversationId }) => conversationId)
-  const [stored, waiting] = await Promise.all([db.conversations.bulkGet(ids), db.outbox.where('conversationId').anyOf(ids).toArray()])
-  for (const [index, { conversationId, ...kept }] of rows.entries()) {
-    const row = stored[index]
-    const own = waiting.filter((entry) => entry.conversationId === conversationId && entry.state === 'waiting')
-    if (row) await db.conversations.put(arrangedBy(row, kept, own))
-  }
+  const [stored, waiting] = await Promise.all([db.conversations.bulkGet(ids), waitingIn(db, ids)])
+  await db.conversations.bulkPut(
+    rows.flatMap(({ conversationId, ...kept }, index) => {
+      const row = stored[index]
+      return row ? [arrangedBy(row, kept, waiting.get(conversationId) ?? [])] : []
+    }),
+  )
 }
 
 /** Of each row, `stored` has what the store had of it before. */
@@ -88,22 +89,27 @@ async function merge(
 ): Promise<void> {
   if (rows.length === 0) return
   const ids = rows.map(({ id }) => id)
-  const [waiting, fact] = await Promise.all([db.outbox.where('conversationId').anyOf(ids).toArray(), db.facts.get('me')])
+  const [waiting, fact] = await Promise.all([waitingIn(db, ids), db.facts.get('me')])
   const name = fact?.key === 'me' ? fact.value.person.name : ''
-  for (const [index, row] of rows.entries()) {
-    if (row.deleted) {
-      await forget(db, row.id, row.revision)
-      continue
-    }
-    const merged = mergeConversation(
-      stored[index],
-      row,
-      waiting.filter(({ conversationId, state }) => conversationId === row.id && state === 'waiting'),
-      name,
-      kept.get(row.id),
-    )
-    if (merged) await db.conversations.put(merged)
-  }
+  // All at once: a first list has thousands of rooms.
+  await db.conversations.bulkPut(
+    rows.flatMap((row, index) =>
+      row.deleted ? [] : (mergeConversation(stored[index], row, waiting.get(row.id) ?? [], name, kept.get(row.id)) ?? []),
+    ),
+  )
+  for (const { id, revision, deleted } of rows) if (deleted) await forget(db, id, revision)
+}
+
+/** What waits to be sent, by room. */
+async function waitingIn({ outbox }: Database, ids: readonly string[]): Promise<ReadonlyMap<string, OutboxEntry[]>> {
+  const entries = await outbox
+    .where('conversationId')
+    .anyOf([...ids])
+    .toArray()
+  return Map.groupBy(
+    entries.filter(({ state }) => state === 'waiting'),
+    ({ conversationId }) => conversationId,
+  )
 }
 
 /**
