@@ -7,6 +7,7 @@ import { drop } from './drop.ts'
 import { fanOut } from './fan-out.ts'
 import { longOutage } from './outage.ts'
 import { revocation } from './revocation.ts'
+import { roomList } from './rooms.ts'
 import { searching } from './search.ts'
 import { streaming } from './streaming.ts'
 
@@ -16,6 +17,7 @@ const parts: Record<string, () => Promise<string>> = {
   crowding: () => crowding({ readers: 100, stalled: 1_000, seconds: 4, rounds: 3 }),
   drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
   search: () => searching({ here: 50_000, there: 200_000, rounds: 30 }),
+  rooms: () => roomList({ rooms: 10_000, rounds: 3 }),
   revocation: () => revocation({ rounds: 20 }),
   outage: () => longOutage({ seconds: 60, sends: 15 }),
 }

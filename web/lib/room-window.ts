@@ -6,7 +6,7 @@ type View = { readonly top: number; readonly height: number }
 type Measures = { readonly row: number; readonly head: number }
 
 /** Rows are drawn and fetched so many at once, and as many before and behind what is seen. */
-const STEP = 12
+const STEP = 6
 
 /** Of each group, which of its rows are seen or near; `counts` says how many each has. */
 export function spansInView(counts: readonly number[], { top, height }: View, { row, head }: Measures): Span[] {

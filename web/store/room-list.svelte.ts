@@ -4,6 +4,8 @@ import { type Group, type ListedRoom, listedRooms, type Outline, outline, type V
 
 /** Rows that are kept for the way back, so that nothing flickers. */
 const KEPT_ROWS = 1_000
+/** While somebody scrolls, rows are fetched no more often than this. */
+const PAUSE_MS = 80
 
 /** The list of rooms as it is shown: all headings and ids, and the rows that are in view. */
 export class RoomList {
@@ -14,6 +16,10 @@ export class RoomList {
   readonly #rows = $derived(((ids) => new Live(() => listedRooms(ids)))(this.#wanted))
   #shown: Outline | null = null
   readonly #known = new Map<string, ListedRoom>()
+  /** What was put there last. */
+  #taken: ReadonlyMap<string, ListedRoom> | null = null
+  #next: readonly string[] | null = null
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   get view(): View {
     return this.#view
@@ -40,7 +46,8 @@ export class RoomList {
   row(id: string): ListedRoom | undefined {
     const { current } = this.#rows
     if (current.state === 'failed') throw current.error
-    if (current.state === 'ready') {
+    if (current.state === 'ready' && current.value !== this.#taken) {
+      this.#taken = current.value
       if (this.#known.size > KEPT_ROWS) this.#known.clear()
       for (const [key, row] of current.value) this.#known.set(key, row)
     }
@@ -49,6 +56,16 @@ export class RoomList {
 
   /** These rows are in view, or near. */
   want(ids: readonly string[]): void {
+    this.#next = ids
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#fetch()
+    }, PAUSE_MS)
+    if (this.#wanted.length === 0) this.#fetch()
+  }
+
+  #fetch(): void {
+    const ids = this.#next ?? []
     if (ids.length === this.#wanted.length && ids.every((id, index) => id === this.#wanted[index])) return
     this.#wanted = ids
   }
