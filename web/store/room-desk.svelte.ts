@@ -3,12 +3,10 @@ import { countOf, unreadCount } from '../lib/room-row.ts'
 import { RoomSelection } from '../lib/room-selection.svelte.ts'
 import { currentConversation, go } from '../lib/route.svelte.ts'
 import { UNTITLED } from '../lib/words.ts'
-import { newConversation, renameConversation } from './commands.ts'
+import { leave, newConversation, renameConversation } from './commands.ts'
+import { arrangeRooms, movePinned, removable, removeRooms, restoreRooms, tagRooms, tellRemovals } from './room-deeds.ts'
 import { listedRooms, newestRoom, PINNED, type View } from './room-list.ts'
 import type { RoomList } from './room-list.svelte.ts'
-
-// What is done with rooms is seldom done at first: its commands are no part of the first screen.
-const deeds = () => import('./room-deeds.ts')
 
 type Ways = {
   /** The row of a room gets the focus. */
@@ -17,17 +15,17 @@ type Ways = {
   rules(): void
 }
 
-/** What somebody is about to do with rooms of the list, and doing it. */
+/** What somebody is about to do with rooms of the list, and doing it: seldom done at first, and no part of the first screen. */
 export class RoomDesk {
   readonly selection = new RoomSelection()
-  /** Something has been wanted once: what that takes stays from then on. */
-  inUse = $state(false)
   menu = $state.raw<{ id: string; anchor: HTMLElement } | null>(null)
   renaming = $state<string | null>(null)
   /** The tags of each of the rooms. */
   tagging = $state.raw<{ ids: readonly string[]; of: readonly (readonly string[])[] } | null>(null)
   /** `shared`: rooms that others would lose, too. `others`: those that belong to others. */
   removing = $state.raw<{ ids: readonly string[]; shared: number; others: number } | null>(null)
+  /** Whether to sign out is being asked. */
+  leaving = $state(false)
   /** What has just been done, and what takes it back. */
   done = $state.raw<{ words: string; undo: () => Promise<unknown> } | null>(null)
   readonly #list: RoomList
@@ -44,7 +42,6 @@ export class RoomDesk {
   }
 
   openMenu(id: string, anchor: HTMLElement): void {
-    this.inUse = true
     this.menu = { id, anchor }
   }
 
@@ -52,6 +49,7 @@ export class RoomDesk {
   close(): void {
     const of = this.tagging?.ids ?? this.removing?.ids
     this.menu = this.tagging = this.removing = null
+    this.leaving = false
     if (of?.length === 1 && of[0] !== undefined) this.#ways.focus(of[0])
   }
 
@@ -77,7 +75,6 @@ export class RoomDesk {
   async act(wanted: RoomAct, ids: readonly string[]): Promise<void> {
     const [first] = ids
     this.menu = null
-    this.inUse = true
     if (first === undefined) return
     switch (wanted) {
       case 'rename':
@@ -101,7 +98,7 @@ export class RoomDesk {
       case 'archive':
       case 'unarchive': {
         const [words, next] = [this.#named(ids), this.#after(ids)]
-        const undo = await (await deeds()).arrangeRooms(wanted, ids)
+        const undo = await arrangeRooms(wanted, ids)
         this.selection.end()
         if (undo) this.done = { words: `Archived ${words}`, undo }
         this.#ways.focus(wanted === 'archive' || wanted === 'unarchive' ? next : first)
@@ -117,18 +114,16 @@ export class RoomDesk {
   }
 
   async move(id: string, beforeId: string | null): Promise<void> {
-    await (await deeds()).movePinned(id, beforeId)
+    await movePinned(id, beforeId)
   }
 
   async tag(changes: readonly { tag: string; tagged: boolean }[]): Promise<void> {
     const ids = this.tagging?.ids ?? []
-    const { tagRooms } = await deeds()
     for (const { tag, tagged } of changes) await tagRooms(ids, tag, tagged)
     this.selection.end()
   }
 
   async remove(ids: readonly string[]): Promise<void> {
-    const { removeRooms, restoreRooms } = await deeds()
     const [words, next] = [this.#named(ids), this.#after(ids)]
     const shown = currentConversation()
     const left = shown !== null && ids.includes(shown)
@@ -145,13 +140,14 @@ export class RoomDesk {
     }
   }
 
-  /** Nothing that was removed here can be taken back any more: before somebody signs out, who could not tell the server later. */
-  async settle(): Promise<void> {
-    await (await deeds()).tellRemovals()
+  /** Signs out. What was removed is told before, or nobody could tell it later. False: the server could not be reached. */
+  async leave(): Promise<boolean> {
+    await tellRemovals()
+    return leave()
   }
 
   async #askRemoval(ids: readonly string[]): Promise<void> {
-    const { ids: own, shared } = await (await deeds()).removable(ids)
+    const { ids: own, shared } = await removable(ids)
     const others = ids.length - own.length
     if (shared + others > 0) this.removing = { ids: own, shared, others }
     else await this.remove(own)
