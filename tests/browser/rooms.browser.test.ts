@@ -97,6 +97,10 @@ async function choose(page: Page, title: string, what: string): Promise<void> {
 /** Deletes a room; whether others may be in it is asked first, unless this device knows that nobody is. */
 async function remove(page: Page, title: string): Promise<void> {
   await choose(page, title, 'Delete')
+  await beSure(page)
+}
+
+async function beSure(page: Page): Promise<void> {
   const sure = page.getByRole('dialog').getByRole('button', { name: 'Delete' })
   await sure
     .or(page.getByRole('button', { name: 'Undo' }))
@@ -255,6 +259,7 @@ test('by keys alone: about the list, moving what is pinned, the menu, renaming, 
   await page.keyboard.press('Enter')
   await focused('Renamed')
   await page.keyboard.press('Delete')
+  await beSure(page)
   await row(page, 'Renamed').waitFor({ state: 'detached' })
   await focused('Second')
   await page.keyboard.press('Control+z')

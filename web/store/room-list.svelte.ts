@@ -19,7 +19,8 @@ export class RoomList {
   /** What was put there last. */
   #taken: ReadonlyMap<string, ListedRoom> | null = null
   #next: readonly string[] | null = null
-  #timer: ReturnType<typeof setTimeout> | undefined
+  /** They are fetched in a moment. */
+  #waits = false
 
   get view(): View {
     return this.#view
@@ -57,10 +58,13 @@ export class RoomList {
   /** These rows are in view, or near. */
   want(ids: readonly string[]): void {
     this.#next = ids
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      this.#fetch()
-    }, PAUSE_MS)
+    if (!this.#waits) {
+      this.#waits = true
+      setTimeout(() => {
+        this.#waits = false
+        this.#fetch()
+      }, PAUSE_MS)
+    }
     if (this.#wanted.length === 0) this.#fetch()
   }
 
