@@ -237,7 +237,11 @@ export const MUTANTS: readonly Mutant[] = [
         to: 'await refuse(db, entry, change.failure)\n      return []',
       },
       // What is of the room waits until the removal is answered, and the answers to it would uncover the room as well.
-      { file: REFUSALS, from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => undefined)' },
+      {
+        file: REFUSALS,
+        from: '.modify((row) => void Object.assign(row, shelved({ ...row, deleted: false })))',
+        to: '.modify(() => undefined)',
+      },
     ],
   },
   mutant('brings a removed room back', ROWS, "if (row?.origin === 'server') {", "if (row?.origin === 'local') {"),
