@@ -25,7 +25,11 @@ export default defineConfig({
             // What the entrance needs as well; without this it would load the app.
             { name: 'base', test: /contract.limits|lib.(page|base64url)/, priority: 2 },
             // What is on the first screen: in one file it is 6 kB smaller than in fourteen, and comes in one request. Panels and what is done with a message come when they are opened.
-            { name: 'room', test: /web.(islands|ui).(?!.*(panel|palette|slash-list|message-menu|model-picker|quote-button))/, priority: 1 },
+            {
+              name: 'room',
+              test: /web.(islands|ui).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast))/,
+              priority: 1,
+            },
           ],
         },
       },
