@@ -4,11 +4,13 @@ import { messageOf } from './support/eventually.ts'
 import { endAll, type Outcome, runFile } from './support/suite.ts'
 
 /*
- * `bun run test [part of a path …]`: the client is built, then every tests/**\/*.test.ts runs in a process of its own: two at a time, those that drive
- * a browser after the others, and then, alone, those that measure time or take the whole machine. The last line is `N passed, N failed`.
+ * `bun run test [part of a path …]`: the client is built, then every tests/**\/*.test.ts runs in a process of its own: three at a time, then those that
+ * drive a browser, two at a time, and then, alone, those that measure time or take the whole machine. The last line is `N passed, N failed`.
  */
 const ROOT = join(import.meta.dirname, '..')
 const AT_ONCE = 2
+/** Those without a browser wait more than they work. */
+const AT_ONCE_WITHOUT_BROWSER = 3
 const ALONE = /^tests\/(model\/|flows\/(kill\.browser|limits|start|wire)\.|browser\/(look|replies|speed|transcript)\.)/
 const FILE_MS = 10 * 60_000
 /** All of it takes about eighteen minutes on a machine of two processors that does nothing else; a busy one takes its time. */
@@ -40,7 +42,7 @@ if (!(await buildClient())) refuse('The client could not be built.')
 const chromium = browser.length > 0 ? ensureChromium().catch((error: unknown) => new Error(messageOf(error))) : Promise.resolve('')
 await lanes(
   together.filter((file) => !browser.includes(file)),
-  AT_ONCE,
+  AT_ONCE_WITHOUT_BROWSER,
   (file) => run(file),
 )
 const path = await chromium

@@ -56,6 +56,15 @@ type Report = { performance: number; accessibility: number; figures: string }
 /** One run of Lighthouse against a page of a signed-in person. Throws with what it said when it did not finish. */
 async function lighthouse(url: string, device: 'phone' | 'desktop'): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'confab-lighthouse-'))
+  // One of ours: the one that Lighthouse starts outlives it when it is ended for taking too long.
+  const chromium = Bun.spawn(
+    [
+      findChromium() ?? '',
+      ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-port=0'],
+      ...[`--user-data-dir=${join(folder, 'profile')}`, 'about:blank'],
+    ],
+    { stdout: 'ignore', stderr: 'pipe' },
+  )
   try {
     const child = Bun.spawn(
       [
@@ -69,9 +78,9 @@ async function lighthouse(url: string, device: 'phone' | 'desktop'): Promise<Rep
         '--only-categories=performance,accessibility',
         ...(device === 'desktop' ? ['--preset=desktop'] : []),
         `--extra-headers=${JSON.stringify({ cookie })}`,
-        `--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=${join(folder, 'profile')}`,
+        `--port=${await debuggingPort(chromium.stderr)}`,
       ],
-      { env: { ...process.env, CHROME_PATH: findChromium() ?? '' }, stdout: 'ignore', stderr: 'pipe', timeout: 60_000 },
+      { stdout: 'ignore', stderr: 'pipe', timeout: 60_000 },
     )
     const said = await new Response(child.stderr).text()
     if ((await child.exited) !== 0) throw new Error(`Lighthouse failed:\n${said.slice(-2_000)}`)
@@ -84,8 +93,25 @@ async function lighthouse(url: string, device: 'phone' | 'desktop'): Promise<Rep
       figures: names.map((name) => `${name} ${audits[name].displayValue}`).join(', '),
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    chromium.kill()
+    await chromium.exited
+    // What it had started may still be writing.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
+}
+
+/** Where a Chromium that has just been started listens, by what it says of it; the rest of what it says is dropped. */
+async function debuggingPort(stderr: ReadableStream<Uint8Array>): Promise<string> {
+  const [first, rest] = stderr.tee()
+  void rest.pipeTo(new WritableStream())
+  let said = ''
+  const decoder = new TextDecoder()
+  for await (const bytes of first) {
+    said += decoder.decode(bytes, { stream: true })
+    const port = /DevTools listening on ws:\/\/[^:]+:(\d+)\//.exec(said)?.[1]
+    if (port !== undefined) return port
+  }
+  throw new Error(`Chromium did not start:\n${said.slice(-2_000)}`)
 }
 
 /**

@@ -31,7 +31,7 @@ export type AttackWatch = {
 
 /** Everything that a page of ours asks for. */
 const ADDRESSES =
-  /^\/($|enter$|c\/[\da-f-]{36}$|s\/[\w-]{43}(\/live|\?to=[\da-f-]{36})?$|assets\/|rpc\?|shell$|favicon\.svg$|auth\/look$|diagram$|worker\.js$|manifest\.webmanifest$)/
+  /^\/($|enter$|c\/[\da-f-]{36}$|s\/[\w-]{43}(\/live|\?to=[\da-f-]{36})?$|assets\/|rpc\?|shell$|favicon\.svg$|icons\/[\w-]+\.png$|auth\/look$|diagram$|worker\.js$|manifest\.webmanifest$)/
 const SHOWN_MS = 30_000
 
 /** A browser in which nothing leaves the machine, and whatever an attack could do is noticed. */

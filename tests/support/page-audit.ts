@@ -49,8 +49,10 @@ export function findStrangers(elements: Iterable<Element> | null): string[] {
     if (NEVER.test(name) && !diagram && element !== document.documentElement && element !== document.body) complain(name)
     if (/^(link|meta|script|title)$/.test(name) && !inHead && !(name === 'title' && element.closest('svg')))
       complain(`${name} outside of the head`)
-    if (name === 'script' && (element.textContent !== '' || element.getAttribute('type') !== 'module')) complain('script')
-    if (name === 'link' && !/^(stylesheet|modulepreload|icon|manifest)$/.test(element.getAttribute('rel') ?? '')) complain('link')
+    const look = element.matches('script[src^="/assets/look-"]:not([type])')
+    if (name === 'script' && (element.textContent !== '' || (element.getAttribute('type') !== 'module' && !look))) complain('script')
+    if (name === 'link' && !/^(stylesheet|modulepreload|icon|apple-touch-icon|manifest)$/.test(element.getAttribute('rel') ?? ''))
+      complain('link')
     if (name === 'meta' && element.hasAttribute('http-equiv')) complain('meta')
     for (const { name: attribute, value } of element.attributes) {
       const lower = attribute.toLowerCase()

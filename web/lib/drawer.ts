@@ -1,5 +1,3 @@
-import { followFinger } from './swipe.ts'
-
 const WIDE = '(min-width: 761px)'
 
 /** Closes the drawer around `inside` when it is one: on a wide screen the same element simply stands there. */
@@ -23,8 +21,19 @@ export function drawer(inside: HTMLElement): () => void {
   const wide = matchMedia(WIDE)
   const widened = () => closeDrawer(inside)
   wide.addEventListener('change', widened)
-  const stop = around ? followFinger(around, () => !wide.matches) : () => undefined
+  let left = false
+  let stop = () => {}
+  // Most of those that have no touch screen never need it.
+  if (around && navigator.maxTouchPoints > 0)
+    void import('./swipe.ts').then(
+      ({ followFinger }) => {
+        if (!left) stop = followFinger(around, () => !wide.matches)
+      },
+      // Not there without a network: the button opens the list as well.
+      () => undefined,
+    )
   return () => {
+    left = true
     wide.removeEventListener('change', widened)
     stop()
   }

@@ -12,12 +12,8 @@ export function whenReleased(listener: () => void): boolean {
   return held
 }
 
-/** The id of the transcript on the page. */
-export const TRANSCRIPT = 'transcript'
-
 /** What hands do with the messages of a transcript, by keys and by touch. Returns its stop. */
 export function messageHands(log: HTMLElement): () => void {
-  log.id = TRANSCRIPT
   const stops = [messageKeys(log), messagePress(log)]
   return () => stops.forEach((stop) => stop())
 }
