@@ -75,7 +75,7 @@ describe('two people in one room', () => {
     await hers.getByRole('button', { name: /here: you; away: Mara and Vera/ }).waitFor()
     const his = await open(mara, id)
     await hers.getByRole('button', { name: /here: you and Mara; away: Vera/ }).waitFor()
-    await hers.getByText('3 people').waitFor()
+    await hers.getByText('· 3 people').waitFor()
 
     await composer(his).pressSequentially('Well')
     await hers.getByText('Mara is typing…').waitFor()

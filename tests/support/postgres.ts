@@ -93,7 +93,9 @@ async function start(port: number, flags: readonly string[]): Promise<Postgres> 
     },
     async terminate(url) {
       const name = new URL(url).pathname.slice(1)
-      const rows = await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and pid <> pg_backend_pid()`
+      // Until they are gone: a connection that ends a moment later would end what is asked for next.
+      const rows =
+        await admin`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = ${name} and pid <> pg_backend_pid()`
       return rows.length
     },
     async statements(url) {
