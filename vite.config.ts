@@ -27,7 +27,7 @@ export default defineConfig({
             // What is on the first screen: in one file it is 6 kB smaller than in fourteen, and comes in one request. Panels and what is done with a message come when they are opened.
             {
               name: 'room',
-              test: /web.(islands|ui).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)))/,
+              test: /web.(islands|ui).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast))/,
               priority: 1,
             },
           ],

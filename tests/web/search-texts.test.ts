@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { newId, rangesOf, type SearchHit, snippet, terms } from '#contract'
 import { mergeHits, pieces } from '../../web/lib/search-results.ts'
 import { Database, type StoredMessage } from '../../web/store/database.ts'
+import { cleared, NOT_KEPT, shelved } from '../../web/store/shelves.ts'
 import { SearchTexts } from '../../web/store/search-texts.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -38,7 +39,8 @@ async function addRoom(id: string): Promise<void> {
     headId: null,
   } as const
   const times = { revision: 1, createdAt: 0, updatedAt: 0 }
-  await db.conversations.put({ id, ...fields, ...times, last: null, runningId: null, deleted: false, origin: 'server' })
+  const row = { id, ...fields, ...times, last: null, runningId: null, deleted: false, origin: 'server' as const }
+  await db.conversations.put(shelved({ ...row, ...cleared(NOT_KEPT) }))
 }
 
 async function say(conversationId: string, text: string, day: number, more: Partial<StoredMessage> = {}): Promise<void> {
