@@ -1,9 +1,9 @@
-import { LIMITS, storable } from '#contract'
+import { storable } from '#contract'
 import { createAttempts } from '../access/attempts.ts'
 import { type Branched, edit, regenerate, roomOfMessage, select } from '../database/branching.ts'
 import { isForeign, reach } from '../database/conversations.ts'
 import { copy } from '../database/copying.ts'
-import { os, type Parts } from './router.ts'
+import { os, type Parts, refusal } from './router.ts'
 
 /** A copy writes a whole transcript. */
 const COPIES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
@@ -35,13 +35,10 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'message' } })
         case 'forbidden':
-          throw errors.FORBIDDEN({ data: { reason: 'role' } })
         case 'guest':
-          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'taken':
-          throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':
-          throw errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+          throw refusal(result.kind, errors)
       }
     }),
 
@@ -56,13 +53,10 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'reply' } })
         case 'forbidden':
-          throw errors.FORBIDDEN({ data: { reason: 'role' } })
         case 'guest':
-          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'taken':
-          throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':
-          throw errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+          throw refusal(result.kind, errors)
       }
     }),
 

@@ -1,8 +1,8 @@
-import { LIMITS, storable } from '#contract'
+import { storable } from '#contract'
 import { send } from '../database/sending.ts'
 import { reorder, roomOfPrompt, withdraw } from '../database/steering.ts'
 import { steer } from '../replies/steer.ts'
-import { isMember, os, type Parts } from './router.ts'
+import { isMember, os, type Parts, refusal } from './router.ts'
 
 export function messageProcedures({ db, changes, model, presence, replies }: Parts) {
   return {
@@ -23,13 +23,10 @@ export function messageProcedures({ db, changes, model, presence, replies }: Par
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'conversation' } })
         case 'forbidden':
-          throw errors.FORBIDDEN({ data: { reason: 'role' } })
         case 'guest':
-          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
         case 'taken':
-          throw errors.CONFLICT({ data: { reason: 'id_taken' } })
         case 'busy':
-          throw errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+          throw refusal(result.kind, errors)
       }
     }),
 

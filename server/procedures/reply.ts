@@ -4,7 +4,7 @@ import { carryOut, isCarriedOut } from '../database/operations.ts'
 import { reachReply, readReply } from '../database/replies.ts'
 import { requeue } from '../database/resuming.ts'
 import { isUnavailable } from '../database/sql-state.ts'
-import { os, type Parts } from './router.ts'
+import { os, type Parts, refusal } from './router.ts'
 
 /** How long a stop waits to hear whether it was carried out before: it has to end what runs also while the database is away. */
 const KNOWN_MS = 500
@@ -92,9 +92,8 @@ export function replyProcedures({ db, changes, replies }: Parts) {
         case 'missing':
           throw errors.NOT_FOUND({ data: { what: 'reply' } })
         case 'forbidden':
-          throw errors.FORBIDDEN({ data: { reason: 'role' } })
         case 'guest':
-          throw errors.FORBIDDEN({ data: { reason: 'guest' } })
+          throw refusal(result.kind, errors)
         case 'finished':
           throw errors.CONFLICT({ data: { reason: 'reply_finished' } })
       }

@@ -1,4 +1,5 @@
 import { implement, ORPCError } from '@orpc/server'
+import { LIMITS } from '#contract'
 import { contract } from '#contract/procedures'
 import { reach } from '../database/conversations.ts'
 import type { Passkeys } from '../access/passkeys.ts'
@@ -63,4 +64,26 @@ export const os = implement(contract)
  */
 export async function isMember(db: Db, socket: Socket, conversationId: string): Promise<boolean> {
   return socket.data.rooms.has(conversationId) || (await reach(db, conversationId, socket.data.person.id)) !== null
+}
+
+/** Why a prompt, or what is asked for anew, is not taken; `busy`: the queue of the room is full. */
+type Refused = 'forbidden' | 'guest' | 'taken' | 'busy'
+type RefusalErrors = {
+  FORBIDDEN(options: { data: { reason: 'role' | 'guest' } }): Error
+  CONFLICT(options: { data: { reason: 'id_taken' } }): Error
+  BUSY(options: { data: { limit: number } }): Error
+}
+
+/** What to throw when the model is not to be asked. */
+export function refusal(kind: Refused, errors: RefusalErrors): Error {
+  switch (kind) {
+    case 'forbidden':
+      return errors.FORBIDDEN({ data: { reason: 'role' } })
+    case 'guest':
+      return errors.FORBIDDEN({ data: { reason: 'guest' } })
+    case 'taken':
+      return errors.CONFLICT({ data: { reason: 'id_taken' } })
+    case 'busy':
+      return errors.BUSY({ data: { limit: LIMITS.queuedReplies } })
+  }
 }

@@ -189,8 +189,9 @@ describe('settings', () => {
     await opened.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' })
     await eventually(async () => (await there.getByRole('textbox', { name: 'Instructions' }).inputValue()) === 'Answer like a pirate.')
 
+    const before = other.url()
     await other.getByRole('button', { name: 'New conversation' }).click()
-    await other.getByText('What is on your mind').waitFor()
+    await eventually(() => other.url() !== before)
     const prompt = `Where is the treasure? ${newId()}`
     await say(other, prompt)
     await reply(other, 'complete').waitFor()

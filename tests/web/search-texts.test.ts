@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { newId, rangesOf, type SearchHit, snippet, terms } from '#contract'
 import { mergeHits, pieces } from '../../web/lib/search-results.ts'
 import { Database, type StoredMessage } from '../../web/store/database.ts'
-import { cleared, NOT_KEPT, shelved } from '../../web/store/shelves.ts'
+import { guessedConversation } from '../../web/store/guesses.ts'
 import { SearchTexts } from '../../web/store/search-texts.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -26,21 +26,7 @@ afterAll(async () => {
 })
 
 async function addRoom(id: string): Promise<void> {
-  const fields = {
-    title: '',
-    model: null,
-    instructions: '',
-    temperature: null,
-    thinking: null,
-    answer: 'always',
-    guestsAsk: true,
-    dayTokens: null,
-    count: 0,
-    headId: null,
-  } as const
-  const times = { revision: 1, createdAt: 0, updatedAt: 0 }
-  const row = { id, ...fields, ...times, last: null, runningId: null, deleted: false, origin: 'server' as const }
-  await db.conversations.put(shelved({ ...row, ...cleared(NOT_KEPT) }))
+  await db.conversations.put({ ...guessedConversation(id, 0).conversation, revision: 1, origin: 'server' })
 }
 
 async function say(conversationId: string, text: string, day: number, more: Partial<StoredMessage> = {}): Promise<void> {

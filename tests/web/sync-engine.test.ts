@@ -347,6 +347,31 @@ describe('a live text', () => {
     expect(stored).toEqual([...stored].sort((left, right) => left - right))
   })
 
+  test.each([true, false])('is in the store within the second where it is seen (%p), and a little later where it is not', async (seen) => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    const clock = new FakeClock()
+    const one = tab(server, id, { clock, sight: { visible: () => seen, onChange: () => () => undefined } })
+    one.line.connect()
+    const within = (condition: () => boolean | Promise<boolean>, stepMs: number) =>
+      eventually(async () => {
+        clock.advance(stepMs)
+        return condition()
+      })
+    const stored = async () => (await one.store.db.messages.get(replyId))?.text
+    await within(async () => (await cursor(one, id)) === 1, 20)
+    const replyId = running(server, id)
+    await within(async () => (await stored()) === '', 20)
+    server.publish(id, server.room(id).delta(replyId, 'word'))
+    await eventually(() => one.store.live.get(replyId) === 'word')
+    clock.advance(900)
+    // What was to be written before this is written.
+    say(server, id, 'later')
+    await within(async () => (await texts(one, id)).includes('later'), 1)
+    expect(await stored()).toBe(seen ? 'word' : '')
+    await within(async () => (await stored()) === 'word', 20)
+  })
+
   test('of a reply that has ended ignores what comes late', async () => {
     const server = new ModelServer()
     const { id } = server.open().row

@@ -220,6 +220,44 @@ describe('the socket', () => {
     await eventually(() => peer.opened === 2)
   })
 
+  test('asks again and again while the browser says that there is no network, though a last answer came through', async () => {
+    const signals = new EventTarget()
+    const peer = new Peer()
+    const clock = new FakeClock()
+    const { socket, heard } = connect(peer.port, { clock, signals: { window: signals } })
+    // What is said after an answer is heard after it.
+    const answered = async (pings: number) => {
+      await eventually(() => peer.pings === pings)
+      peer.say(`["answered", ${pings}]`)
+      await eventually(() => heard.at(-1)?.[1] === `["answered", ${pings}]`)
+    }
+    await online(socket)
+    signals.dispatchEvent(new Event('offline'))
+    for (const pings of [1, 2, 3]) {
+      await answered(pings)
+      clock.advance(2_000)
+    }
+    await answered(4)
+    peer.behaviour = 'silent'
+    clock.advance(3_000)
+    await eventually(() => peer.opened === 2 && peer.pings === 5)
+
+    // Also a connection that comes about meanwhile, until there is a network again.
+    peer.behaviour = 'answers'
+    await online(socket)
+    const before = peer.pings
+    clock.advance(2_000)
+    await answered(before + 1)
+    signals.dispatchEvent(new Event('online'))
+    await answered(before + 2)
+    clock.advance(2_000)
+    await answered(before + 3)
+    clock.advance(15_000)
+    signals.dispatchEvent(new Event('pageshow'))
+    await answered(before + 4)
+    expect(peer.opened).toBe(2)
+  })
+
   test('doubts a connection that takes something and says nothing, long before the next heartbeat', async () => {
     const peer = new Peer()
     const clock = new FakeClock()

@@ -1,3 +1,5 @@
+import { startLater } from './later.ts'
+
 const WIDE = '(min-width: 761px)'
 
 /** Closes the drawer around `inside` when it is one: on a wide screen the same element simply stands there. */
@@ -21,19 +23,18 @@ export function drawer(inside: HTMLElement): () => void {
   const wide = matchMedia(WIDE)
   const widened = () => closeDrawer(inside)
   wide.addEventListener('change', widened)
-  let left = false
-  let stop = () => {}
-  // Most of those that have no touch screen never need it.
-  if (around && navigator.maxTouchPoints > 0)
-    void import('./swipe.ts').then(
-      ({ followFinger }) => {
-        if (!left) stop = followFinger(around, () => !wide.matches)
-      },
-      // Not there without a network: the button opens the list as well.
-      () => undefined,
-    )
+  // Most of those that have no touch screen never need it. Where it cannot be fetched, the button opens the list as well.
+  const stop =
+    around && navigator.maxTouchPoints > 0
+      ? startLater(
+          import('./swipe.ts').then(
+            ({ followFinger }) =>
+              () =>
+                followFinger(around, () => !wide.matches),
+          ),
+        )
+      : () => {}
   return () => {
-    left = true
     wide.removeEventListener('change', widened)
     stop()
   }

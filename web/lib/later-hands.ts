@@ -1,21 +1,20 @@
+import { startLater } from './later.ts'
+
 /**
  * What fingers and keys do with the messages of a transcript: fetched at once where there is a touch screen, otherwise with the first key
  * that is pressed anywhere, or when the transcript has the focus. Returns its stop.
  */
 export function laterHands(log: HTMLElement): () => void {
   log.id = 'transcript'
-  let left = false
-  let stop = () => {}
-  let begun = false
+  let stop: (() => void) | null = null
+  // Where it cannot be fetched, the buttons do the same.
   const begin = () => {
-    if (begun) return
-    begun = true
-    void import('./message-press.ts').then(
-      ({ messageHands }) => {
-        if (!left) stop = messageHands(log)
-      },
-      // Without a network, where it was never fetched: the buttons do the same.
-      () => undefined,
+    stop ??= startLater(
+      import('./message-press.ts').then(
+        ({ messageHands }) =>
+          () =>
+            messageHands(log),
+      ),
     )
   }
   if (navigator.maxTouchPoints > 0) begin()
@@ -24,9 +23,8 @@ export function laterHands(log: HTMLElement): () => void {
     addEventListener('keydown', begin, { once: true })
   }
   return () => {
-    left = true
     log.removeEventListener('focusin', begin)
     removeEventListener('keydown', begin)
-    stop()
+    stop?.()
   }
 }

@@ -61,7 +61,7 @@ class Engine {
       writer: new Writer(store.db, clock, (changes, cursors) => this.#written(changes, cursors)),
     }
     this.#status = new Status(store.connection, clock, options.hasNetwork ?? (() => true))
-    this.#replies = new Replies(this.#parts)
+    this.#replies = new Replies(this.#parts, () => options.sight?.visible() ?? true)
     this.#rooms = new Rooms(this.#parts, this.#replies, () => {
       this.#frames.release()
       this.#presence.seen()

@@ -13,7 +13,7 @@ export type Sight = { visible(): boolean; onChange(listener: () => void): () => 
 export type EngineOptions = {
   transport: Transport
   route: Route
-  /** Without it, the tab counts as hidden: it tells nobody that somebody is there. */
+  /** Without it, the tab tells nobody that somebody is there. */
   sight?: Sight
   clock?: Clock
   random?: () => number

@@ -4,6 +4,8 @@ import { Timers } from './timers.ts'
 
 /** What was sent is answered sooner than this, or the connection is asked whether it still is one. */
 const DOUBT_MS = 2_500
+/** How a connection is asked while the browser says that there is no network: an answer may still have come through just before that was true. */
+const OFFLINE = { everyMs: 2_000, deadMs: 1_000 } as const
 
 type Ends = {
   /** Asks the other end for a sign of life. */
@@ -24,6 +26,7 @@ export class Pulse {
   #deadAt = Number.POSITIVE_INFINITY
   /** Nothing was heard since something was sent. */
   #unanswered = false
+  #offline = false
 
   constructor(clock: Clock, { everyMs = HEARTBEAT.everyMs, deadMs = HEARTBEAT.deadMs }: { everyMs?: number; deadMs?: number }, ends: Ends) {
     this.#clock = clock
@@ -49,6 +52,14 @@ export class Pulse {
     this.#timers.clear()
     this.#deadAt = Number.POSITIVE_INFINITY
     this.#unanswered = false
+  }
+
+  /** The browser says that there is no network, or that there is one again; `asks`: there is a connection, which is asked at once. */
+  browserSays(network: 'offline' | 'online', asks: boolean): void {
+    this.#offline = network === 'offline'
+    if (!asks || !this.#offline) return
+    this.probe(OFFLINE.deadMs)
+    this.#beat()
   }
 
   heard(): void {
@@ -82,8 +93,8 @@ export class Pulse {
   }
 
   #beat(): void {
-    this.#timers.set('beat', this.#everyMs, () => {
-      this.probe()
+    this.#timers.set('beat', this.#offline ? OFFLINE.everyMs : this.#everyMs, () => {
+      this.probe(this.#offline ? OFFLINE.deadMs : this.#deadMs)
       this.#beat()
     })
   }

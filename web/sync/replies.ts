@@ -5,19 +5,23 @@ import type { Parts } from './parts.ts'
 
 /** The text of a running reply is put into the store this often: so much of it may be missing after a reload, for a moment. */
 const KEEP_MS = 250
+/** The same in a tab that nobody sees. Every tab is told of what any of them keeps: one that is hidden must not cost the one in view. */
+const HIDDEN_KEEP_MS = 1_000
 
 type Known = { conversationId: string; revision: number; open: boolean; text: string }
 
 /** What this tab has heard of the replies in the rooms that it has joined: the way from a chunk of text to where it belongs. */
 export class Replies {
   readonly #parts: Pick<Parts, 'clock' | 'writer'>
+  readonly #isSeen: () => boolean
   readonly #live: LiveTexts
   readonly #thoughts: LiveThoughts
   readonly #known = new Map<string, Known>()
   #cancelKeep: (() => void) | null = null
 
-  constructor({ store, clock, writer }: Parts) {
+  constructor({ store, clock, writer }: Parts, isSeen: () => boolean) {
     this.#parts = { clock, writer }
+    this.#isSeen = isSeen
     this.#live = store.live
     this.#thoughts = store.thoughts
   }
@@ -82,7 +86,7 @@ export class Replies {
   }
 
   #keep(): void {
-    this.#cancelKeep ??= this.#parts.clock.after(KEEP_MS, () => {
+    this.#cancelKeep ??= this.#parts.clock.after(this.#isSeen() ? KEEP_MS : HIDDEN_KEEP_MS, () => {
       this.#cancelKeep = null
       const texts = this.#live.takeDirty()
       if (texts.length > 0) this.#parts.writer.write({ kind: 'texts', texts }).catch(() => undefined)

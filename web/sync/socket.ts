@@ -11,9 +11,9 @@ import type { Wire, WireState } from './wire.ts'
 const CONNECT_MS = 10_000
 /** A connection that ends sooner has not proven that the server is well: the next one waits longer. */
 const STABLE_MS = 5_000
-/** After the browser has said that it is offline a silent connection gets less patience. */
-const OFFLINE_DEAD_MS = 1_000
-/** And when the reader or the network is back: somebody waits to see what has happened meanwhile. */
+/** A try that is older than this when the network is back hangs. */
+const HANGS_MS = 1_000
+/** The patience with a silent connection when the reader or the network is back: somebody waits to see what has happened meanwhile. */
 const BACK_DEAD_MS = 2_500
 /** A page that has not even heard its own heartbeat for so many of them was frozen. */
 const FROZEN_BEATS = 4
@@ -129,15 +129,16 @@ export class Socket extends EventTarget implements Wire {
 
   #signalled(signal: Signal): void {
     const now = this.#clock.now()
+    if (signal !== 'back') this.#pulse.browserSays(signal, this.#state === 'online')
     switch (this.#state) {
       case 'online':
         // What a connection has lost meanwhile cannot be told: a new one catches up.
         if (this.#pulse.missed > FROZEN_BEATS) return this.#rebuild()
-        return this.#pulse.probe(signal === 'offline' ? OFFLINE_DEAD_MS : BACK_DEAD_MS)
+        return signal === 'offline' ? undefined : this.#pulse.probe(BACK_DEAD_MS)
       case 'connecting':
         if (signal === 'offline') return
         // A try from before the network was back hangs. One that has just begun may be as good as a new one, or hang, too.
-        if (signal === 'online' && now - this.#triedAt > OFFLINE_DEAD_MS) return this.#rebuild()
+        if (signal === 'online' && now - this.#triedAt > HANGS_MS) return this.#rebuild()
         return this.#timers.set('connect', Math.min(BACK_DEAD_MS, this.#triedAt + this.#connectMs - now), () => this.#rebuild())
       case 'waiting':
         return signal === 'offline' ? undefined : this.#rebuild()
