@@ -15,7 +15,8 @@ export default defineConfig({
     target: 'es2023',
     // The pages allow nothing inline: every script, style and picture is a file of its own.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // A list of what every later part needs would be on the first screen, and the service worker has those files soon after it.
+    modulePreload: false,
     reportCompressedSize: false,
     rolldownOptions: {
       input: ['web/index.ts', 'web/enter.ts', 'web/share.ts'],
@@ -27,7 +28,7 @@ export default defineConfig({
             // What is on the first screen: in one file it is 6 kB smaller than in fourteen, and comes in one request. Panels and what is done with a message come when they are opened.
             {
               name: 'room',
-              test: /web.(islands|ui).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast))/,
+              test: /web.(islands|ui|mount|sync(?!.(leisure|backfill))).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast))/,
               priority: 1,
             },
           ],
