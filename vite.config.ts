@@ -19,12 +19,16 @@ export default defineConfig({
     modulePreload: false,
     reportCompressedSize: false,
     rolldownOptions: {
+      // None of these has to run unless something of it is used.
+      treeshake: { moduleSideEffects: [{ test: /svelte.src.internal.client/, sideEffects: false }] },
       input: ['web/index.ts', 'web/enter.ts', 'web/share.ts'],
       output: {
         codeSplitting: {
           groups: [
             // What the entrance needs as well; without this it would load the app.
             { name: 'base', test: /contract.limits|lib.(page|base64url)/, priority: 2 },
+            // Of a module that the first screen has, but used by panels alone.
+            { name: 'choices', test: /bindings.select/, priority: 3, includeDependenciesRecursively: false },
             // What is on the first screen: in one file it is 6 kB smaller than in fourteen, and comes in one request. Panels and what is done with a message come when they are opened.
             {
               name: 'room',
