@@ -1,3 +1,14 @@
+CREATE TABLE "arrangement" (
+	"person_id" uuid NOT NULL,
+	"conversation_id" uuid NOT NULL,
+	"pin" double precision,
+	"archived" boolean DEFAULT false NOT NULL,
+	"tags" jsonb NOT NULL,
+	"version" integer NOT NULL,
+	"changed" "xid8" NOT NULL,
+	CONSTRAINT "arrangement_person_id_conversation_id_pk" PRIMARY KEY("person_id","conversation_id")
+);
+--> statement-breakpoint
 CREATE TABLE "passkey" (
 	"id" text PRIMARY KEY NOT NULL,
 	"person_id" uuid NOT NULL,
@@ -27,6 +38,8 @@ ALTER TABLE "message" ADD COLUMN "thoughts" jsonb;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "omitted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "person" ADD COLUMN "default_model" text;--> statement-breakpoint
 ALTER TABLE "person" ADD COLUMN "default_instructions" text DEFAULT '' NOT NULL;--> statement-breakpoint
+ALTER TABLE "arrangement" ADD CONSTRAINT "arrangement_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "arrangement" ADD CONSTRAINT "arrangement_conversation_id_conversation_id_fk" FOREIGN KEY ("conversation_id") REFERENCES "public"."conversation"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "passkey" ADD CONSTRAINT "passkey_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "preset" ADD CONSTRAINT "preset_person_id_person_id_fk" FOREIGN KEY ("person_id") REFERENCES "public"."person"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint

@@ -10,7 +10,7 @@ import { currentConversation, go, onRouteChange } from './lib/route.svelte.ts'
 import { mountIslands } from './mount.ts'
 import { systemClock } from './store/clock.ts'
 import { newConversation } from './store/commands.ts'
-import { conversations } from './store/queries.ts'
+import { newestRoom } from './store/room-list.ts'
 import { openStore, type Store } from './store/store.ts'
 import { start } from './sync/engine.ts'
 import { Socket } from './sync/socket.ts'
@@ -93,10 +93,10 @@ async function hasSession(): Promise<boolean> {
 async function land(store: Store): Promise<void> {
   if (currentConversation() !== null || location.pathname !== '/') return
   if (location.search === '?new') return go(await newConversation(), 'replace')
-  let [newest] = await conversations()
+  let newest = await newestRoom()
   if (!newest) {
     await firstAnswer(store)
-    newest = (await conversations())[0]
+    newest = await newestRoom()
   }
   if (currentConversation() === null) go(newest?.id ?? (await newConversation()), 'replace')
 }

@@ -2,9 +2,10 @@ import { type Component, mount } from 'svelte'
 import Boundary from './boundary.svelte'
 import { currentPanel, onPanelChange } from './lib/panels.svelte.ts'
 
-const ISLANDS = import.meta.glob<{ default: Component }>('./islands/*.svelte')
+const PANELS = import.meta.glob<Component>('./islands/*-panel.svelte', { import: 'default' })
+const ISLANDS = import.meta.glob<Component>(['./islands/*.svelte', '!./islands/*-panel.svelte'], { import: 'default', eager: true })
 
-type Place = { place: HTMLElement; load: () => Promise<{ default: Component }> }
+type Place = { place: HTMLElement; load: () => Promise<Component> }
 
 /**
  * Mounts every `data-island` of the page, each in its own boundary: one that breaks leaves the others alone. A panel, marked
@@ -26,8 +27,11 @@ function fillWhenOpened({ place, load }: Place): void {
 }
 
 /** An unknown name fails where it stands, like an island whose code cannot be loaded. */
-function loader(name: string | undefined): () => Promise<{ default: Component }> {
-  return ISLANDS[`./islands/${name}.svelte`] ?? (() => Promise.reject(new Error(`There is no island "${name}" in web/islands`)))
+function loader(name: string | undefined): () => Promise<Component> {
+  const path = `./islands/${name}.svelte`
+  const island = ISLANDS[path]
+  if (island) return () => Promise.resolve(island)
+  return PANELS[path] ?? (() => Promise.reject(new Error(`There is no island "${name}" in web/islands`)))
 }
 
 // Each in a task of its own: together they would keep a slow phone from answering the first tap.
@@ -40,13 +44,10 @@ async function fillAll(places: readonly Place[]): Promise<void> {
 
 // What the server has printed in the place stays until there is something better.
 async function fill(place: HTMLElement, load: Place['load']): Promise<void> {
-  const island = await load().then(
-    (module) => module.default,
-    (error: unknown) => {
-      reportError(error)
-      return null
-    },
-  )
+  const island = await load().catch((error: unknown) => {
+    reportError(error)
+    return null
+  })
   place.replaceChildren()
   mount(Boundary, { target: place, props: { island } })
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Member } from './people.ts'
+import { Arrangement, Member } from './people.ts'
 import { Conversation, Defaults, Id, Message, Role } from './records.ts'
 
 /*
@@ -24,6 +24,8 @@ export const Frame = Type.Union([
   Type.Tuple([Type.Literal('membership'), Id, Role, Type.Integer({ minimum: 0 })]),
   /** To all tabs of one person: what rooms begin with that they make. */
   Type.Tuple([Type.Literal('defaults'), Defaults]),
+  /** To all tabs of one person: how they keep a room in their list. */
+  Type.Tuple([Type.Literal('arrangement'), Arrangement]),
   /** To everybody who was a member: the room is no longer theirs. */
   Type.Tuple([Type.Literal('gone'), Id]),
 ])

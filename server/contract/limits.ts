@@ -12,6 +12,10 @@ export const LIMITS = {
   nameLength: 40,
   modelLength: 100,
   linkLabelLength: 60,
+  tagLength: 30,
+  tagsPerRoom: 10,
+  /** Places of pinned rooms are between this and its negative. */
+  pinPlace: 1e15,
   /** The last line of a room as the list shows it. */
   previewLength: 140,
   /** Rows of one page of join, pull and history. */

@@ -19,6 +19,25 @@ export type Member = Static<typeof Member>
 export const Membership = strict({ conversationId: Id, role: Role, read: Type.Integer({ minimum: 0 }) })
 export type Membership = Static<typeof Membership>
 
+/** A word by which a person finds rooms again. */
+export const Tag = Type.String({ minLength: 1, maxLength: LIMITS.tagLength, format: 'visible' })
+const arrangement = {
+  /** The place among the pinned rooms, the lowest first; null: not pinned. */
+  pin: nullable(Type.Number({ minimum: -LIMITS.pinPlace, maximum: LIMITS.pinPlace })),
+  archived: Type.Boolean(),
+  tags: Type.Array(Tag, { maxItems: LIMITS.tagsPerRoom, uniqueItems: true }),
+}
+
+/** How one person keeps a room in their own list: nobody else sees it. A room without one is neither pinned nor archived, and has no tags. */
+export const Arrangement = strict({
+  conversationId: Id,
+  ...arrangement,
+  /** Of two that a client has heard of, the one with the higher version is newer. */
+  version: Type.Integer({ minimum: 0 }),
+})
+export type Arrangement = Static<typeof Arrangement>
+export const ArrangementFields = Type.Partial(strict(arrangement), { additionalProperties: false })
+
 /** 256 random bits as base64url, made by the client: a repeated call then makes the same link, and only its SHA-256 is ever stored. */
 export const Token = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 export const LinkLabel = Type.String({ maxLength: LIMITS.linkLabelLength })

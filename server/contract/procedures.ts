@@ -5,7 +5,7 @@ import { model, preset } from './model-procedures.ts'
 import { admin, usage } from './owner-procedures.ts'
 import { passkey } from './passkeys.ts'
 import { link, member, presence, session } from './people-procedures.ts'
-import { Member, Membership } from './people.ts'
+import { Arrangement, ArrangementFields, Member, Membership } from './people.ts'
 import { nothing, procedure } from './procedure.ts'
 import { AnswerRule, Conversation, Defaults, Id, LiveReply, Message, nullable, Reply, Revision, strict, Thinking } from './records.ts'
 import { search } from './search.ts'
@@ -50,6 +50,8 @@ export const contract = {
         conversations: Type.Array(Conversation),
         /** What these rooms are to the caller. */
         memberships: Type.Array(Membership),
+        /** How the caller keeps those of them that they have ever pinned, archived or tagged. */
+        arrangements: Type.Array(Arrangement),
         /** Rooms that were the caller's, and have not been since the cursor. */
         gone: Type.Array(Id),
         /** What a room begins with that the caller makes. */
@@ -62,6 +64,8 @@ export const contract = {
     create: procedure(strict({ id: Id, ...fields }), Conversation),
     update: procedure(strict({ id: Id, operation, ...fields }), Conversation),
     remove: procedure(strict({ id: Id }), nothing),
+    /** Pins, archives and tags a room for the caller alone, whatever their role in it. */
+    arrange: procedure(Type.Composite([strict({ id: Id, operation }), ArrangementFields], { additionalProperties: false }), Arrangement),
     fork,
     /** Subscribes the calling socket, then reads: rows changed since a revision (0: the newest page), live texts, people. */
     join: procedure(

@@ -1,8 +1,9 @@
 import { and, asc, eq, gte, isNull, or, sql } from 'drizzle-orm'
-import { type Conversation, LIMITS, type Membership } from '#contract'
+import { type Arrangement, type Conversation, LIMITS, type Membership } from '#contract'
+import { toArrangement } from './arrangements.ts'
 import { type ConversationRow, toConversation } from './conversations.ts'
 import type { Db } from './open.ts'
-import { conversation, departure, member } from './schema.ts'
+import { arrangement, conversation, departure, member } from './schema.ts'
 
 /** A page of the list ends at this many UTF-16 units: one answer must fit a socket's send buffer. */
 const PAGE_UNITS = 200_000
@@ -10,12 +11,13 @@ const PAGE_UNITS = 200_000
 const ROW_UNITS = 500
 const CURSOR = /^(p?)(\d{1,19})$/
 
-const lastChange = sql`greatest(${conversation.changed}, ${member.changed})`
+const lastChange = sql`greatest(${conversation.changed}, ${member.changed}, ${arrangement.changed})`
 
 /** `complete`: it began with all rooms that live. `more`: go on from the cursor. */
 export type Listing = {
   conversations: Conversation[]
   memberships: Membership[]
+  arrangements: Arrangement[]
   gone: string[]
   cursor: string
   complete: boolean
@@ -41,13 +43,14 @@ export async function list(db: Db, personId: string, since: string | null): Prom
   const cursor = number !== undefined && (page !== '' || BigInt(number) <= BigInt(now.to)) ? number : null
   const mine = eq(member.personId, personId)
   const rows = await db
-    .select({ row: conversation, role: member.role, read: member.read, changed: sql<string>`${lastChange}::text` })
+    .select({ row: conversation, arranged: arrangement, role: member.role, read: member.read, changed: sql<string>`${lastChange}::text` })
     .from(member)
     .innerJoin(conversation, eq(conversation.id, member.conversationId))
+    .leftJoin(arrangement, and(eq(arrangement.personId, personId), eq(arrangement.conversationId, member.conversationId)))
     .where(
       cursor === null
         ? and(mine, isNull(conversation.deletedAt))
-        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)))),
+        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)), gte(arrangement.changed, xid(cursor)))),
     )
     .orderBy(asc(lastChange), asc(conversation.id))
     .limit(LIMITS.listRows + 1)
@@ -65,6 +68,7 @@ export async function list(db: Db, personId: string, since: string | null): Prom
   return {
     conversations: shown.map(({ row }) => toConversation(row)),
     memberships: shown.map(({ row, role, read }) => ({ conversationId: row.id, role, read })),
+    arrangements: shown.flatMap(({ arranged }) => (arranged ? [toArrangement(arranged)] : [])),
     gone: gone.map(({ id }) => id),
     cursor: more ? `p${last.changed}` : now.from,
     complete: cursor === null,

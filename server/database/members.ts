@@ -1,5 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { Conversation, Role } from '#contract'
+import { disarrange } from './arrangements.ts'
 import { bury, lock, thisTransaction, toConversation, type Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
 import { departure, link, member } from './schema.ts'
@@ -131,6 +132,7 @@ export async function removeThoseOf(tx: Transaction, { row, members }: LockedMem
 
 async function depart(tx: Transaction, conversationId: string, personId: string, removed: boolean): Promise<void> {
   await tx.delete(member).where(of(member, conversationId, personId))
+  await disarrange(tx, conversationId, personId)
   await tx
     .insert(departure)
     .values({ conversationId, personId, removed, changed: thisTransaction })

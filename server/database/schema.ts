@@ -87,6 +87,21 @@ export const member = pgTable(
   (table) => [primaryKey({ columns: [table.conversationId, table.personId] }), index().on(table.personId)],
 )
 
+/** How somebody keeps a room in their list. It outlives their leaving, emptied, so that its version never goes back. */
+export const arrangement = pgTable(
+  'arrangement',
+  {
+    personId: ofPerson().notNull(),
+    conversationId: ofRoom().notNull(),
+    pin: doublePrecision(),
+    archived: boolean().notNull().default(false),
+    tags: json<string[]>().notNull(),
+    version: integer().notNull(),
+    changed: changed().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.personId, table.conversationId] })],
+)
+
 /** Who was in a room and is not any more: their browsers have to hear of it, also those that were switched off at the time. */
 export const departure = pgTable(
   'departure',

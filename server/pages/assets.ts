@@ -14,7 +14,7 @@ export type PageAssets = {
 type Encoding = 'br' | 'gzip' | null
 type Body = Uint8Array<ArrayBuffer>
 type Asset = { readonly type: string; readonly tag: string; readonly hashed: boolean; readonly bodies: ReadonlyMap<Encoding, Body> }
-type Chunk = { file: string; css?: string[]; imports?: string[]; dynamicImports?: string[]; isEntry?: boolean }
+type Chunk = { file: string; css?: string[]; imports?: string[]; isEntry?: boolean }
 
 export interface Assets {
   page(entry: string): PageAssets
@@ -114,8 +114,8 @@ function acceptedEncodings(request: Request): string[] {
 }
 
 /**
- * The entry, and what it imports now or as an island, so that the browser need not discover one wave of requests after another. Panels are left
- * out: they come when they are opened.
+ * The entry, and what it imports now, so that the browser need not discover one wave of requests after another. Panels are left out: they come
+ * when they are opened.
  */
 function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets, 'build' | 'look'> {
   const scripts = new Set<string>()
@@ -126,7 +126,6 @@ function pageOf(manifest: Record<string, Chunk>, entry: string): Omit<PageAssets
     scripts.add(chunk.file)
     for (const style of chunk.css ?? []) styles.add(style)
     for (const next of chunk.imports ?? []) visit(next)
-    for (const next of chunk.dynamicImports ?? []) if (/^islands\/(?!.*-panel\.)/.test(next)) visit(next)
   }
   visit(entry)
   const [script, ...preloads] = Array.from(scripts, (file) => '/' + file)

@@ -1,12 +1,14 @@
 import { label, LIMITS, storable } from '#contract'
+import { arrange } from '../database/arrangements.ts'
 import { create, type Fields, isForeign, reach, remove, toConversation, update } from '../database/conversations.ts'
 import { list } from '../database/listing.ts'
 import { before, changedSince } from '../database/messages.ts'
 import { readDefaults } from '../database/people.ts'
+import { personTopic } from '../rooms/bus.ts'
 import { type Joining, joinRoom, leaveRoom } from '../rooms/sockets.ts'
 import { isMember, os, type Parts } from './router.ts'
 
-export function conversationProcedures({ db, changes, presence, replies }: Parts) {
+export function conversationProcedures({ bus, db, changes, presence, replies }: Parts) {
   const { conversation } = os
   return {
     list: conversation.list.handler(async ({ input, context }) => {
@@ -58,6 +60,16 @@ export function conversationProcedures({ db, changes, presence, replies }: Parts
       if (result.kind === 'forbidden') throw errors.FORBIDDEN({ data: { reason: 'role' } })
       if (result.members.length > 0) replies.drop(id, person)
       return {}
+    }),
+
+    arrange: conversation.arrange.handler(async ({ input: { id, operation, tags, ...fields }, context, errors }) => {
+      const { person } = context.socket.data
+      const words = tags && { tags: [...new Set(tags.map((tag) => label(tag, LIMITS.tagLength)))] }
+      const arranged = await arrange(db, person.id, id, { ...fields, ...words }, operation)
+      if (!arranged) throw errors.NOT_FOUND({ data: { what: 'conversation' } })
+      // Also when it was so before: the frame of an earlier call, whose answer was lost, may never have been sent.
+      bus.publish(personTopic(person.id), ['arrangement', arranged])
+      return arranged
     }),
 
     join: conversation.join.handler(async ({ input: { id, since, limit }, context, errors }) => {

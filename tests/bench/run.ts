@@ -10,6 +10,7 @@ import { opening } from './opening.ts'
 import { longOutage } from './outage.ts'
 import { parsing } from './parsing.ts'
 import { revocation } from './revocation.ts'
+import { roomList } from './rooms.ts'
 import { searching } from './search.ts'
 import { streaming } from './streaming.ts'
 import { typing } from './typing.ts'
@@ -22,6 +23,7 @@ const parts: Record<string, () => string | Promise<string>> = {
   drop: () => drop({ clients: 20, chunksPerSecond: 100, seconds: 20 }),
   search: () => searching({ here: 50_000, there: 200_000, rounds: 30 }),
   typing: () => typing({ rounds: 3, keys: 60, messages: 2_000 }),
+  rooms: () => roomList({ rooms: 10_000, rounds: 3 }),
   revocation: () => revocation({ rounds: 20 }),
   parsing: () => parsing({ tokens: [2_000, 8_000], rounds: 10 }),
   opening: () => opening({ messages: 10_000, rounds: 15 }),

@@ -3,6 +3,7 @@ import { newId, terms } from '#contract'
 import { searchMessages } from '../../server/database/search.ts'
 import { conversation, member, person } from '../../server/database/schema.ts'
 import { Database } from '../../web/store/database.ts'
+import { cleared, NOT_KEPT } from '../../web/store/shelves.ts'
 import { SearchTexts } from '../../web/store/search-texts.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { quantile } from './figures.ts'
@@ -66,6 +67,9 @@ async function onDevice(count: number, rounds: number): Promise<string[]> {
         updatedAt: 0,
         deleted: false,
         origin: 'server' as const,
+        ...cleared(NOT_KEPT),
+        shelf: 'open' as const,
+        place: 0,
       },
     })),
   )

@@ -332,6 +332,8 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
     // Whose role has changed, and who has read what they wrote themselves.
     membership: ['owner', 'viewer'],
     defaults: ['owner'],
+    // How somebody keeps a room is said to their own tabs.
+    arrangement: ['viewer'],
     gone: everybody,
   }
   expect(Object.keys(wanted).sort()).toEqual(kindsOf(Frame))
@@ -354,6 +356,7 @@ test('every kind of frame reaches those whom it is for, and nobody else', async 
   }
   await owner.rpc.presence.typing({ conversationId: room })
   await owner.rpc.session.setDefaults({})
+  await tabs.get('viewer')?.rpc.conversation.arrange({ id: room, pin: 1 })
   await send(room, 'note')
   await send(room, 'prompt')
   await owner.rpc.member.update({ conversationId: room, personId: ids.get('viewer') ?? '', role: 'participant' })

@@ -101,6 +101,8 @@ const ROWS: readonly Row[] = [
   { path: '/conversation/update', input: ({ room }) => ({ id: room, guestsAsk: false }), outcomes: owners },
   { path: '/conversation/update', input: ({ room }) => ({ id: room, dayTokens: 0 }), outcomes: owners },
   { path: '/conversation/remove', input: ({ room }) => ({ id: room }), outcomes: ['ok', 'FORBIDDEN role', 'FORBIDDEN role', 'nothing'] },
+  // How somebody keeps a room is theirs, whatever they may do in it.
+  { path: '/conversation/arrange', input: ({ room }) => ({ id: room, pin: 1, archived: true, tags: ['a tag'] }), outcomes: readers },
   { path: '/conversation/join', input: ({ room }) => ({ id: room, since: 0, limit: 50 }), outcomes: readers },
   { path: '/conversation/leave', input: ({ room }) => ({ id: room }), outcomes: everybody('nothing') },
   { path: '/conversation/pull', input: ({ room }) => ({ id: room, since: 1, limit: 50 }), outcomes: readers },

@@ -1,8 +1,9 @@
 import { isOpen, type Message } from '#contract'
-import type { OutboxCall } from '../../web/store/database.ts'
+import type { OutboxCall, StoredConversation } from '../../web/store/database.ts'
 import { shownText } from '../../web/store/live-texts.ts'
 import { PENDING_POSITION } from '../../web/store/places.ts'
-import { toConversation, toMessage } from './memory-records.ts'
+import { shelved } from '../../web/store/shelves.ts'
+import { keptOf, toConversation, toMessage } from './memory-records.ts'
 import { numberIn, wholeAnswer } from './model-answers.ts'
 import type { Profile, Tab } from './tab.ts'
 import type { Sent, World } from './world.ts'
@@ -297,9 +298,12 @@ export class Checks {
     const messages = this.#table(profile, 'messages')
     const loaded = this.#table(profile, 'rooms')
     const there = [...memory.rooms.values()].filter(({ row, members }) => row.deletedAt === null && members.has(profile.person.id))
-    const stored = [...conversations.values()].filter((row) => row.deleted !== true).map((row) => without(row, 'origin', 'beneath'))
+    const stored = [...conversations.values()]
+      .filter((row) => row.deleted !== true)
+      .map((row) => without(row, 'origin', 'beneath', 'kept', 'arranged', 'shelf', 'place'))
     const list = there.map(({ row }) => toConversation(row))
     compare(`the rooms of ${profile.database}`, byId(stored), byId(list))
+    for (const row of conversations.values()) this.#arranged(profile, row)
     for (const id of rooms) {
       if (!there.some(({ row }) => row.id === id)) continue
       const oldest = loaded.get(id)?.complete === true ? 0 : Number(loaded.get(id)?.oldest ?? 0)
@@ -313,6 +317,17 @@ export class Checks {
         byId(rows.map((row) => toMessage(memory, row))),
       )
     }
+  }
+
+  /** How the person keeps a room is what the server has of it, and the room stands where that says. */
+  #arranged(profile: Profile, row: Row): void {
+    // What is in this table came out of web/store.
+    const room = row as StoredConversation
+    const again = shelved(room)
+    if (again.shelf !== room.shelf || again.place !== room.place) throw new Violation('diverged', `${room.id} is not on its shelf`)
+    if (room.deleted) return
+    const { pin = null, archived = false, tags = [] } = keptOf(this.#world.disk.memory, room.id, profile.person.id) ?? {}
+    compare(`how ${room.id} is kept in ${profile.database}`, [JSON.stringify(room.arranged)], [JSON.stringify({ pin, archived, tags })])
   }
 
   #table(profile: Profile, table: string): ReadonlyMap<unknown, Row> {
@@ -336,6 +351,7 @@ function messageOf(call: unknown): string | null {
     case 'message.withdraw':
     case 'conversation.create':
     case 'conversation.update':
+    case 'conversation.arrange':
     case 'conversation.remove':
     case 'reply.stop':
     case 'reply.resume':

@@ -278,6 +278,10 @@ export class Table {
     })
   }
 
+  bulkAdd(many: readonly Row[]) {
+    return this.bulkPut(many)
+  }
+
   bulkDelete(keys: readonly Key[]) {
     return this.act((rows, transaction) => {
       for (const key of keys) drop(rows, transaction, key)

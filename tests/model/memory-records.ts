@@ -1,5 +1,6 @@
 import {
   addressesModel,
+  type Arrangement,
   type Author,
   type Budget,
   type Conversation,
@@ -15,6 +16,7 @@ import {
   type Usage,
   type UsageRow,
 } from '#contract'
+import type * as arrangements from '../../server/database/arrangements.ts'
 import type * as branching from '../../server/database/branching.ts'
 import type * as conversations from '../../server/database/conversations.ts'
 import type * as copying from '../../server/database/copying.ts'
@@ -43,7 +45,13 @@ const LIST_ROW_UNITS = 500
 const DAY_MS = 24 * 60 * 60 * 1000
 
 type Place = { readonly role: Role; read: number; readonly joinedAtMs: number; changed: bigint }
-type Room = { row: conversations.ConversationRow; readonly members: Map<string, Place> }
+type Kept = Arrangement & { readonly changed: bigint }
+type Room = {
+  row: conversations.ConversationRow
+  readonly members: Map<string, Place>
+  /** How each person keeps it, by their id. */
+  readonly kept: Map<string, Kept>
+}
 type Used = Omit<UsageRow, 'person' | 'conversation'> & { readonly personId: string; readonly conversationId: string }
 type MessageRow = messages.MessageRow
 
@@ -173,6 +181,7 @@ export const create: typeof conversations.create = (db, by, id, fields) =>
     }
     const now = new Date()
     const room: Room = {
+      kept: new Map(),
       members: new Map([[by.id, { role: 'owner', read: 0, joinedAtMs: now.getTime(), changed: memory.transaction }]]),
       row: {
         id,
@@ -261,16 +270,43 @@ export const current: typeof conversations.current = (db, id) =>
     return room ? { conversation: toConversation(room.row), members: [...room.members.keys()] } : null
   })
 
+function withoutChange(kept: Kept): Arrangement {
+  const { changed: _, ...rest } = kept
+  return rest
+}
+
+export const arrange: typeof arrangements.arrange = (db, personId, id, fields, operation) =>
+  transaction(db, (memory) => {
+    const found = reached(memory, id, personId)
+    if (!found) return null
+    const { kept } = found.room
+    const before = kept.get(personId) ?? { conversationId: id, pin: null, archived: false, tags: [], version: 0, changed: 0n }
+    if (operation !== undefined) {
+      if (memory.operations.has(operation)) return withoutChange(before)
+      memory.operations.add(operation)
+    }
+    const after = { ...before, ...fields, version: before.version + 1, changed: memory.transaction++ }
+    kept.set(personId, after)
+    return withoutChange(after)
+  })
+
+/** How somebody keeps a room; null: they have never arranged it. */
+export function keptOf(memory: Memory, conversationId: string, personId: string): Arrangement | null {
+  const kept = memory.rooms.get(conversationId)?.kept.get(personId)
+  return kept ? withoutChange(kept) : null
+}
+
 export const list: typeof listing.list = (db, personId, since) =>
   transaction(db, (memory) => {
     const [, page, number] = /^(p?)(\d{1,19})$/.exec(since ?? '') ?? []
     const cursor = number !== undefined && (page !== '' || BigInt(number) <= memory.transaction) ? BigInt(number) : null
     const found = [...memory.rooms.values()]
-      .flatMap(({ row, members }) => {
+      .flatMap(({ row, members, kept: keptBy }) => {
         const place = members.get(personId)
         if (!place) return []
-        const changed = BigInt(row.changed)
-        return [{ row, place, last: place.changed > changed ? place.changed : changed }]
+        const kept = keptBy.get(personId)
+        const changed = [BigInt(row.changed), place.changed, kept?.changed ?? 0n]
+        return [{ row, place, kept, last: changed.reduce((left, right) => (left > right ? left : right)) }]
       })
       .filter(({ row, last }) => (cursor === null ? row.deletedAt === null : last >= cursor))
       .sort((left, right) => Number(left.last - right.last) || compare(left.row.id, right.row.id))
@@ -283,6 +319,7 @@ export const list: typeof listing.list = (db, personId, since) =>
     return {
       conversations: shown.map(({ row }) => toConversation(row)),
       memberships: shown.map(({ row, place: { role, read } }) => ({ conversationId: row.id, role, read })),
+      arrangements: shown.flatMap(({ kept }) => (kept ? [withoutChange(kept)] : [])),
       // Nobody leaves a room here.
       gone: [],
       cursor: more ? `p${shown.at(-1)?.last}` : String(memory.transaction),
@@ -602,6 +639,7 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
     const last = path.at(-1)
     const author = last?.kind === 'reply' ? speaker : (memory.people.get(last?.authorId ?? '')?.name ?? '')
     const room: Room = {
+      kept: new Map(),
       members: new Map([[by.id, { role: 'owner', read: path.length, joinedAtMs: now.getTime(), changed: memory.transaction }]]),
       row: {
         id,

@@ -8,6 +8,7 @@ const LANE = 'web/sync/lane.ts'
 const PULSE = 'web/sync/pulse.ts'
 const LIVE_TEXTS = 'web/store/live-texts.ts'
 const ROWS = 'web/store/rows.ts'
+const REMOVING = 'web/store/removing.ts'
 const REFUSALS = 'web/store/refusals.ts'
 const MERGE = 'web/store/merge.ts'
 const FRAMES = 'web/sync/frames.ts'
@@ -56,6 +57,10 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant('tells nobody of a change whose answer was lost', CHANGES, 'if (isUnavailable(error)) tellLater(conversationId)', ''),
   mutant('goes on twice for one click', RECORDS, 'if (row.revision !== seenRevision ||', 'if (row.revision < seenRevision ||'),
+
+  // How somebody keeps rooms.
+  mutant('takes back a removal of a room that is gone', REMOVING, 'rows.filter((row) => !isMark(row))', 'rows'),
+  mutant('lets an older arrangement win', ROWS, 'version > known.kept.version', 'version !== known.kept.version'),
 
   // The server's side of a reply.
   mutant(
@@ -232,7 +237,11 @@ export const MUTANTS: readonly Mutant[] = [
         to: 'await refuse(db, entry, change.failure)\n      return []',
       },
       // What is of the room waits until the removal is answered, and the answers to it would uncover the room as well.
-      { file: REFUSALS, from: '.modify((row) => void (row.deleted = false))', to: '.modify(() => undefined)' },
+      {
+        file: REFUSALS,
+        from: '.modify((row) => void Object.assign(row, shelved({ ...row, deleted: false })))',
+        to: '.modify(() => undefined)',
+      },
     ],
   },
   mutant('brings a removed room back', ROWS, "if (row?.origin === 'server') {", "if (row?.origin === 'local') {"),

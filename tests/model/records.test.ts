@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS, type Message, newId, type Person } from '#contract'
+import * as arrangements from '../../server/database/arrangements.ts'
 import * as branching from '../../server/database/branching.ts'
 import * as conversations from '../../server/database/conversations.ts'
 import * as copying from '../../server/database/copying.ts'
@@ -23,6 +24,7 @@ import * as memory from './memory-records.ts'
  * The records in memory that the model checker runs on, and those of the real embedded database: the same calls have to have the same answers.
  */
 const sql = {
+  ...arrangements,
   ...branching,
   ...copying,
   ...conversations,
@@ -39,7 +41,7 @@ const sql = {
   ...usage,
 }
 type Records = Pick<typeof sql, Name>
-type Name = Exclude<keyof typeof memory, 'Memory' | 'memoryDb' | 'addPerson' | 'addMember' | 'toMessage'>
+type Name = Exclude<keyof typeof memory, 'Memory' | 'memoryDb' | 'addPerson' | 'addMember' | 'toMessage' | 'keptOf'>
 
 type Place = {
   readonly records: Records

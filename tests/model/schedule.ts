@@ -4,7 +4,11 @@ import type { ModelFault } from './model-answers.ts'
 /** What happens, and for how long everything runs on after it. Numbers choose among what there is, modulo its count. */
 export type Operation = { readonly waitMs: number } & (
   | { readonly kind: 'send' | 'note' | 'create' | 'rename' | 'remove' | 'retry' | 'discard' | 'rebuild'; readonly tab: number }
-  | { readonly kind: 'stop' | 'resume' | 'go' | 'edit' | 'regenerate' | 'select' | 'fork'; readonly tab: number; readonly which: number }
+  | {
+      readonly kind: 'stop' | 'resume' | 'go' | 'edit' | 'regenerate' | 'select' | 'fork' | 'keep' | 'take back'
+      readonly tab: number
+      readonly which: number
+    }
   | { readonly kind: 'reload' | 'cut' | 'go silent' | 'release' | 'online'; readonly tab: number }
   | { readonly kind: 'hold'; readonly tab: number; readonly direction: 'toClient' | 'toServer' }
   | { readonly kind: 'offline'; readonly tab: number; readonly state: 'refusing' | 'swallowing' }
@@ -56,6 +60,8 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: kinds('edit', 'regenerate'), tab, which, waitMs }) },
   { weight: 4, arbitrary: fc.record({ kind: kinds('select'), tab, which, waitMs }) },
   { weight: 1, arbitrary: fc.record({ kind: kinds('fork'), tab, which, waitMs }) },
+  { weight: 3, arbitrary: fc.record({ kind: kinds('keep'), tab, which, waitMs }) },
+  { weight: 1, arbitrary: fc.record({ kind: kinds('take back'), tab, which, waitMs }) },
   { weight: 6, arbitrary: fc.record({ kind: kinds('reload'), tab, waitMs }) },
   { weight: 9, arbitrary: fc.record({ kind: kinds('cut', 'go silent', 'release', 'online'), tab, waitMs }) },
   { weight: 3, arbitrary: fc.record({ kind: kinds('hold'), tab, direction: kinds('toClient', 'toServer'), waitMs }) },

@@ -1,15 +1,16 @@
 import { isOpen, newId, type Person } from '#contract'
+import { archiveRooms, movePinned, pinRooms, tagRooms, unpinRooms } from '../../web/store/arranging.ts'
 import { editPrompt, forkFrom, regenerateReply, selectVersion } from '../../web/store/branches.ts'
 import {
   discardSend,
   newConversation,
-  removeConversation,
   renameConversation,
   resumeReply,
   retrySend,
   sendPrompt,
   stopReply,
 } from '../../web/store/commands.ts'
+import { removeRooms, restoreRooms } from '../../web/store/removing.ts'
 import { useStore } from '../../web/store/store.ts'
 import type { Peek } from './browser.ts'
 import { Checks, Violation } from './checks.ts'
@@ -38,6 +39,8 @@ const CONVERGE_MS = 5_000
 /** Longer than this no server waits for a model. */
 const PATIENCE_MS = 60_500
 const SLICE_MS = 250
+/** So long a removal can be taken back. */
+const TAKEN_BACK_MS = 1_000
 
 /** Everything there is in one run. */
 export class World {
@@ -171,7 +174,7 @@ export class World {
       case 'remove':
         return this.#inRoom(operation.tab, (room, tab) => {
           this.removed.set(room, (this.removed.get(room) ?? new Set()).add(tab.profile))
-          return removeConversation(room)
+          return removeRooms([room], 0)
         })
       case 'retry':
       case 'discard':
@@ -211,6 +214,10 @@ export class World {
           // Whoever is refused, or hears nothing, may ask again.
           (id) => forkFrom(id).catch(() => undefined),
         )
+      case 'keep':
+        return this.#keep(operation)
+      case 'take back':
+        return this.#takeBack(operation)
       case 'go': {
         const tab = this.#tab(operation.tab)
         const rooms = this.#rows(tab.profile, 'conversations').filter(({ deleted }) => deleted === false)
@@ -329,6 +336,35 @@ export class World {
     )
     const row = rows[rows.length - 1 - (which % Math.max(1, rows.length))]
     if (row) this.#command(tab, () => ask(String(row.id)))
+  }
+
+  /** A room is pinned, moved, put away or gets a tag, or the other way round. */
+  #keep({ tab: index, which }: Extract<Operation, { which: number }>): void {
+    const tab = this.#tab(index)
+    const rooms = this.#rows(tab.profile, 'conversations').filter(({ deleted }) => deleted === false)
+    const id = rooms[(this.#numbers + which) % Math.max(1, rooms.length)]?.id
+    if (typeof id !== 'string') return
+    const word = `tag ${++this.#numbers % 3}`
+    const deeds = [
+      () => pinRooms([id]),
+      () => unpinRooms([id]),
+      () => movePinned(id, tab.room),
+      () => archiveRooms([id], this.#numbers % 2 === 0),
+      () => tagRooms([id], word, true),
+      () => tagRooms([id], word, false),
+    ]
+    const deed = deeds[which % deeds.length]
+    if (deed) this.#command(tab, deed)
+  }
+
+  /** A room is removed, and before anybody has been told, most often it is not. */
+  #takeBack({ tab: index, which }: Extract<Operation, { which: number }>): void {
+    const tab = this.#tab(index)
+    const { room, profile } = tab
+    if (room === null) return
+    this.removed.set(room, (this.removed.get(room) ?? new Set()).add(profile))
+    this.#command(tab, () => removeRooms([room], TAKEN_BACK_MS))
+    if (which > 0) after(which * 100, () => this.#command(tab, () => restoreRooms([room])))
   }
 
   #edit(operation: Extract<Operation, { which: number }>): void {

@@ -113,6 +113,7 @@ export class ModelServer {
         list: os.conversation.list.handler(() => ({
           conversations: [...this.rooms.values()].map(({ row }) => row),
           memberships: [...this.rooms.keys()].map((conversationId) => ({ conversationId, role: 'owner', read: 0 })),
+          arrangements: [],
           gone: this.gone ?? [],
           defaults: { model: null, instructions: '' },
           cursor: '1',

@@ -45,7 +45,7 @@ function properOf(schema: TSchema, id: fc.Arbitrary<string>): fc.Arbitrary<unkno
     case 'Integer':
       return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? Number.MAX_SAFE_INTEGER })
     case 'Number':
-      return fc.double({ min: schema.minimum ?? 0, max: schema.maximum ?? 1e9, noNaN: true })
+      return fc.double({ min: schema.minimum ?? 0, max: schema.maximum ?? Number.MAX_SAFE_INTEGER, noNaN: true })
     case 'Array':
       return fc.array(properOf(schema.items, id), { minLength: schema.minItems ?? 0, maxLength: Math.min(schema.maxItems ?? 4, 4) })
     case 'String':

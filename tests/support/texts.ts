@@ -46,6 +46,7 @@ export class LiveTexts {
       case 'typing':
       case 'membership':
       case 'defaults':
+      case 'arrangement':
       case 'gone':
         break
     }

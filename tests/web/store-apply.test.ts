@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type Author, type Frame, newId } from '#contract'
 import { type Ahead, apply, type Change } from '../../web/store/apply.ts'
+import { cleared, NOT_KEPT } from '../../web/store/shelves.ts'
 import { createStore, openStore } from '../../web/store/store.ts'
 import { conversations, messages } from '../../web/store/queries.ts'
 import { renameConversation, sendPrompt } from '../../web/store/commands.ts'
@@ -94,7 +95,13 @@ describe('the rows of a room', () => {
         }
         const stored = await db.messages.where('[conversationId+position]').between([id, 0], [id, Number.MAX_SAFE_INTEGER]).toArray()
         expect(stored).toEqual(room.rows.map((row) => ({ ...row, delivery: 'sent' })))
-        expect(await db.conversations.get(id)).toEqual({ ...room.row, origin: 'server' })
+        expect(await db.conversations.get(id)).toEqual({
+          ...room.row,
+          origin: 'server',
+          ...cleared(NOT_KEPT),
+          shelf: 'open',
+          place: -room.row.updatedAt,
+        })
         expect((await db.rooms.get(id))?.cursor).toBe(room.row.revision)
       }),
       { numRuns: 100 },
@@ -165,7 +172,14 @@ describe('the rows of a room', () => {
     const known = [kept.row.id, lost.row.id]
     await apply(
       store.db,
-      [{ kind: 'list', known, since: null, answer: { conversations: [kept.row], memberships: [], cursor: '7', complete: true } }],
+      [
+        {
+          kind: 'list',
+          known,
+          since: null,
+          answer: { conversations: [kept.row], memberships: [], arrangements: [], cursor: '7', complete: true },
+        },
+      ],
       ahead,
     )
     expect(new Set((await conversations()).map(({ id }) => id))).toEqual(new Set([kept.row.id, later.row.id]))

@@ -1,18 +1,11 @@
 import { beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { type Author, type Member, type Message, newId } from '#contract'
 import { apply } from '../../web/store/apply.ts'
-import {
-  discardSend,
-  newConversation,
-  removeConversation,
-  resumeReply,
-  retrySend,
-  sendPrompt,
-  stopReply,
-} from '../../web/store/commands.ts'
+import { discardSend, newConversation, resumeReply, retrySend, sendPrompt, stopReply } from '../../web/store/commands.ts'
 import { saveDraft } from '../../web/store/drafts.ts'
 import { editPrompt, regenerateReply, selectVersion } from '../../web/store/branches.ts'
 import { conversation, conversations, draft, messages, unsent } from '../../web/store/queries.ts'
+import { removeRooms } from '../../web/store/removing.ts'
 import { openStore, type Store } from '../../web/store/store.ts'
 import { waitingCalls } from '../../web/store/waiting.ts'
 import { ModelRoom } from '../support/model-room.ts'
@@ -288,7 +281,7 @@ describe('a command', () => {
     await load(room)
     await sendPrompt(id, 'unsent')
     await saveDraft(id, 'unfinished')
-    await removeConversation(id)
+    await removeRooms([id], 0)
     expect(await conversations()).toEqual([])
     room.rename('news')
     await apply(store.db, [{ kind: 'conversation', row: room.row }], new Map())
@@ -324,14 +317,14 @@ describe('a command', () => {
       new Map(),
     )
     const removed = { ...room.row, revision: room.row.revision + 1, deleted: true }
-    const list = { conversations: [removed], memberships: [membership], cursor: '2', complete: false }
+    const list = { conversations: [removed], memberships: [membership], arrangements: [], cursor: '2', complete: false }
     await apply(store.db, [{ kind: 'list', known: [id], since: null, answer: list }], new Map())
     await apply(store.db, [{ kind: 'people', conversationId: id, people: [] }], new Map())
     expect(await store.db.memberships.count()).toBe(0)
     expect(await store.db.people.count()).toBe(0)
     // What an older version of this client has left behind.
     await store.db.memberships.put({ ...membership, told: 0 })
-    const whole = { conversations: [], memberships: [], cursor: '3', complete: true }
+    const whole = { conversations: [], memberships: [], arrangements: [], cursor: '3', complete: true }
     await apply(store.db, [{ kind: 'list', known: [], since: '2', answer: whole }], new Map())
     expect(await store.db.memberships.count()).toBe(0)
   })

@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { ORPCError } from '@orpc/server'
 import { newId } from '#contract'
-import {
-  newConversation,
-  removeConversation,
-  renameConversation,
-  resumeReply,
-  retrySend,
-  sendPrompt,
-  stopReply,
-} from '../../web/store/commands.ts'
+import { newConversation, renameConversation, resumeReply, retrySend, sendPrompt, stopReply } from '../../web/store/commands.ts'
 import { saveDraft } from '../../web/store/drafts.ts'
 import { draft, messages, unsent } from '../../web/store/queries.ts'
+import { removeRooms } from '../../web/store/removing.ts'
 import { openStore } from '../../web/store/store.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -318,7 +311,7 @@ describe('the outbox', () => {
     }
     await renameConversation(id, 'Mine')
     await eventually(async () => (await one.store.db.conversations.get(id))?.title === 'Theirs')
-    await removeConversation(id)
+    await removeRooms([id], 0)
     await eventually(async () => (await one.store.db.conversations.get(id))?.deleted === false)
     expect(await empty()).toBe(true)
   })
@@ -332,7 +325,7 @@ describe('the outbox', () => {
     one.line.cut()
     await sendPrompt(id, 'kept back')
     await saveDraft(id, 'unfinished')
-    await removeConversation(id)
+    await removeRooms([id], 0)
     server.before = (procedure) => {
       if (procedure === 'conversation.remove') throw refusals.forbidden()
     }
@@ -349,7 +342,7 @@ describe('the outbox', () => {
     const server = setup()
     const id = await newConversation()
     await sendPrompt(id, 'never mind')
-    await removeConversation(id)
+    await removeRooms([id], 0)
     const one = tab(server)
     one.line.connect()
     await eventually(empty)

@@ -1,5 +1,5 @@
 import { preview, type Reply } from '#contract'
-import { failureSentence } from './sentences.ts'
+import { failureSentence } from './failure-sentences.ts'
 
 const MAX_LENGTH = 600
 

@@ -3,7 +3,7 @@ import { escapeAll } from './escape.ts'
 import { markdownBlocks } from './markdown.ts'
 import { colourOf, initials } from './person-look.ts'
 import { pieces } from './plain-text.ts'
-import { failureSentence } from './sentences.ts'
+import { failureSentence } from './failure-sentences.ts'
 import { modelName } from './words.ts'
 
 /*

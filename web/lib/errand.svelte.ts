@@ -1,5 +1,6 @@
 import { untrack } from 'svelte'
-import { refusedOf, refusedSentence } from './refused.ts'
+import { refusedOf } from './refused.ts'
+import { refusedSentence } from './refused-sentences.ts'
 
 /** A call that somebody waits for: whether it is under way, and why the last one failed, as a sentence. */
 export class Errand {

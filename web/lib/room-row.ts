@@ -1,4 +1,5 @@
 import type { Conversation, Membership } from '#contract'
+import { UNTITLED } from './words.ts'
 
 /** What a list says below the name of a room. */
 export function roomLine({ runningId, last }: Pick<Conversation, 'runningId' | 'last'>, myName: string, model: string): string {
@@ -20,4 +21,32 @@ export function unsentState(
   const own = waiting.filter(({ conversationId }) => conversationId === id)
   if (own.length === 0) return 'none'
   return own.some(({ state }) => state === 'failed') ? 'failed' : 'waiting'
+}
+
+type Listed = {
+  readonly room: Conversation & { readonly arranged: { readonly tags: readonly string[] } }
+  readonly membership: Pick<Membership, 'read'> | undefined
+}
+type Beside = {
+  readonly myName: string
+  readonly model: string
+  readonly current: boolean
+  readonly waiting: readonly { conversationId: string; state: 'waiting' | 'failed' }[]
+}
+
+/** Everything that a row of the list shows. */
+export function rowShown({ room, membership }: Listed, { myName, model, current, waiting }: Beside) {
+  return {
+    title: room.title || UNTITLED,
+    line: roomLine(room, myName, model),
+    tags: room.arranged.tags,
+    live: room.runningId !== null,
+    unread: current ? 0 : unreadCount(room, membership),
+    unsent: unsentState(room.id, waiting),
+  }
+}
+
+/** 3 conversations */
+export function countOf(conversations: number): string {
+  return conversations === 1 ? '1 conversation' : `${conversations} conversations`
 }

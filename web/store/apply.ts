@@ -1,4 +1,4 @@
-import { type Conversation, type Defaults, isOpen, type Member, type Membership, type Message } from '#contract'
+import { type Arrangement, type Conversation, type Defaults, isOpen, type Member, type Membership, type Message } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import type { Database, Me } from './database.ts'
 import { putDefaults } from './me.ts'
@@ -6,9 +6,15 @@ import { advance } from './merge.ts'
 import { putHistory, putPage } from './pages.ts'
 import { forgetPeopleOfNowhere, putMemberships, putPeople } from './people.ts'
 import { settleOutbox } from './refusals.ts'
-import { forget, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
+import { forget, putArrangements, putConversations, putMessages, revive, rewind, uncover } from './rows.ts'
 
-type List = { conversations: readonly Conversation[]; memberships: readonly Membership[]; cursor: string; complete: boolean }
+type List = {
+  conversations: readonly Conversation[]
+  memberships: readonly Membership[]
+  arrangements: readonly Arrangement[]
+  cursor: string
+  complete: boolean
+}
 
 /** What comes from the server, or is decided because of it. Everything may come twice, late and in any order. */
 export type Change =
@@ -18,6 +24,7 @@ export type Change =
   | { kind: 'me'; me: Me }
   | { kind: 'defaults'; defaults: Defaults }
   | { kind: 'membership'; row: Membership }
+  | { kind: 'arrangement'; row: Arrangement }
   | { kind: 'people'; conversationId: string; people: readonly Member[] }
   /**
    * `known`: the rooms that the server had confirmed when it was asked; of a complete answer, those that it leaves out are gone.
@@ -95,6 +102,7 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     case 'list': {
       await db.facts.put({ key: 'list', value: change.answer.cursor })
       await putMemberships(db, change.answer.memberships)
+      await putArrangements(db, change.answer.arrangements, change.answer.complete)
       if (change.answer.complete) {
         const there = new Set(change.answer.conversations.map(({ id }) => id))
         for (const id of change.known) if (!there.has(id)) await forget(db, id)
@@ -103,6 +111,8 @@ async function putRest(db: Database, change: Change, reached: Map<string, number
     }
     case 'membership':
       return putMemberships(db, [change.row])
+    case 'arrangement':
+      return putArrangements(db, [change.row])
     case 'people':
       return putPeople(db, change.conversationId, change.people)
     case 'page':

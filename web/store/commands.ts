@@ -18,15 +18,19 @@ export { leave } from './requests.ts'
  * screen is right whatever the network does.
  */
 
+/** Among so many of the newest rooms an empty one is looked for. */
+const NEWEST = 100
+
 /** The id of a room of one's own that nobody has said anything in and nobody else is in; makes one if there is none. */
 export function newConversation(): Promise<string> {
   const target = store()
   const { db } = target
   return change([db.conversations, db.rooms, db.outbox, db.memberships, db.people, db.facts], async () => {
     const { model, instructions } = await readDefaults(db)
-    const empty = await db.conversations
-      .filter((row) => !row.deleted && row.headId === null && row.last === null && row.title === '')
-      .toArray()
+    const newest = await db.conversations.orderBy('updatedAt').reverse().limit(NEWEST).toArray()
+    const empty = newest.filter(
+      (row) => !row.deleted && !row.arranged.archived && row.headId === null && row.last === null && row.title === '',
+    )
     // One that was prepared otherwise is not what is asked for now.
     const alike = empty.filter((row) => row.model === model && row.instructions === instructions)
     for (const row of alike) if (row.origin === 'local' || (await isAlone(target, row.id))) return row.id
@@ -62,18 +66,6 @@ export async function updateConversation(
 
 const isSo = (row: Conversation, fields: Partial<Conversation>): boolean =>
   Object.entries(fields).every(([name, value]) => row[name as keyof Conversation] === value)
-
-/** Removes a room for everybody. What was not sent yet is kept back, and dropped once the server has agreed. */
-export async function removeConversation(id: string): Promise<void> {
-  const { db } = store()
-  await change([db.conversations, db.outbox], async () => {
-    const row = await db.conversations.get(id)
-    if (!row || row.deleted) return
-    // The row stays, as a mark, until the server has agreed: a frame that is on its way must not bring the room back.
-    await db.conversations.put(guessOver(row, { deleted: true }))
-    await enqueue(db, id, { procedure: 'conversation.remove', input: { id } })
-  })
-}
 
 /**
  * Writes a prompt into a room, or a note, and clears the draft that it was, unless that was written on since; null: it was none. Returns the

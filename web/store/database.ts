@@ -3,6 +3,7 @@ import type { ContractRouterClient } from '@orpc/contract'
 import type { contract, Conversation, Defaults, Member, Membership, Message, ModelFacts, Person, Preset } from '#contract'
 import type { SendFailure } from '../lib/sentences.ts'
 import { rebuild } from './rebuild.ts'
+import type { Shelved } from './shelves.ts'
 
 /** Of a person's message, and of a reply that is to be given anew; any other reply is `sent`. */
 export type Delivery = 'pending' | 'sent' | 'failed'
@@ -13,11 +14,12 @@ export type StoredMessage = Message & {
 }
 
 /** The server's row with the guesses of this device that are not answered yet. `local` until the server has answered `create`. */
-export type StoredConversation = Conversation & {
-  origin: 'server' | 'local'
-  /** The server's row itself, where the guesses are over it: it shows again when they are answered. */
-  beneath?: Conversation
-}
+export type StoredConversation = Conversation &
+  Shelved & {
+    origin: 'server' | 'local'
+    /** The server's row itself, where the guesses are over it: it shows again when they are answered. */
+    beneath?: Conversation
+  }
 
 /** What the store holds of a room: `cursor` is the revision up to which it is whole. */
 export type Room = {
@@ -36,6 +38,7 @@ type CallOf<Name extends string, Procedure extends (input: never) => unknown> = 
 export type OutboxCall =
   | CallOf<'conversation.create', Client['conversation']['create']>
   | CallOf<'conversation.update', Client['conversation']['update']>
+  | CallOf<'conversation.arrange', Client['conversation']['arrange']>
   | CallOf<'conversation.remove', Client['conversation']['remove']>
   | CallOf<'message.send', Client['message']['send']>
   | CallOf<'message.withdraw', Client['message']['withdraw']>
@@ -53,6 +56,8 @@ export type OutboxEntry = {
   state: 'waiting' | 'failed'
   failure: SendFailure | null
   createdAt: number
+  /** By this clock it is sent, and not before: until then its person may change their mind. Milliseconds since 1970. */
+  notBefore?: number
 }
 
 /**
@@ -101,7 +106,7 @@ export class Database extends Dexie {
     super(`confab-${personId}`, { cache: 'immutable' })
     this.version(SCHEMA)
       .stores({
-        conversations: 'id, updatedAt',
+        conversations: 'id, updatedAt, [shelf+place], *arranged.tags',
         messages: 'id, [conversationId+position]',
         rooms: 'id',
         outbox: '++seq, conversationId, state',

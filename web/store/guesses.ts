@@ -1,6 +1,7 @@
 import type { Author, Conversation, Reply } from '#contract'
 import type { Delivery, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
 import { PENDING_POSITION } from './places.ts'
+import { cleared, NOT_KEPT, shelved } from './shelves.ts'
 
 /*
  * Rows as they will be, for what waits in the outbox. The server's rows replace them.
@@ -9,36 +10,35 @@ import { PENDING_POSITION } from './places.ts'
 type CallOf<Procedure> = Extract<OutboxEntry['call'], { procedure: Procedure }>['input']
 
 export function guessedConversation(id: string, now: number): { conversation: StoredConversation; room: Room } {
-  return {
-    conversation: {
-      id,
-      revision: 0,
-      title: '',
-      model: null,
-      instructions: '',
-      temperature: null,
-      thinking: null,
-      answer: 'always',
-      guestsAsk: true,
-      dayTokens: null,
-      count: 0,
-      headId: null,
-      last: null,
-      runningId: null,
-      createdAt: now,
-      updatedAt: now,
-      deleted: false,
-      origin: 'local',
-    },
-    room: { id, cursor: 0, oldest: null, complete: true },
+  const conversation: Omit<StoredConversation, 'shelf' | 'place'> = {
+    id,
+    revision: 0,
+    title: '',
+    model: null,
+    instructions: '',
+    temperature: null,
+    thinking: null,
+    answer: 'always',
+    guestsAsk: true,
+    dayTokens: null,
+    count: 0,
+    headId: null,
+    last: null,
+    runningId: null,
+    createdAt: now,
+    updatedAt: now,
+    deleted: false,
+    origin: 'local',
+    ...cleared(NOT_KEPT),
   }
+  return { conversation: shelved(conversation), room: { id, cursor: 0, oldest: null, complete: true } }
 }
 
 /** A room with a guess over the server's row, which stays beneath it. */
 export function guessOver(row: StoredConversation, guess: Partial<Conversation>): StoredConversation {
-  if (row.origin === 'local') return { ...row, ...guess }
-  const { origin: _, beneath, ...server } = row
-  return { ...row, ...guess, beneath: beneath ?? server }
+  if (row.origin === 'local') return shelved({ ...row, ...guess })
+  const { origin: _, beneath, kept: __, arranged: ___, shelf: ____, place: _____, ...server } = row
+  return shelved({ ...row, ...guess, beneath: beneath ?? server })
 }
 
 export function guessedMessage(

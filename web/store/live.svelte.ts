@@ -91,16 +91,19 @@ export function typing(conversationId: string): readonly string[] {
 }
 
 const missing = reactive(() => store().missing)
-const rooms = new Live(async () => {
-  const rows = await store().db.conversations.toArray()
-  return new Map(rows.map(({ id, deleted }) => [id, deleted]))
-})
+const rooms = new Map<string, Live<boolean | undefined>>()
+
+function isDeleted(conversationId: string): Live<boolean | undefined> {
+  const known = rooms.get(conversationId) ?? new Live(async () => (await store().db.conversations.get(conversationId))?.deleted)
+  rooms.set(conversationId, known)
+  return known
+}
 
 /** Whether a room is there: `unknown` until the store or the server has said so. */
 export function roomState(conversationId: string): 'known' | 'missing' | 'unknown' {
-  const stored = rooms.current
+  const stored = isDeleted(conversationId).current
   const isMissing = missing().has(conversationId)
-  const deleted = stored.state === 'ready' ? stored.value.get(conversationId) : undefined
+  const deleted = stored.state === 'ready' ? stored.value : undefined
   if (deleted === undefined) return isMissing ? 'missing' : 'unknown'
   return deleted ? 'missing' : 'known'
 }

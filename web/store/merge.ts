@@ -1,5 +1,6 @@
 import { type Conversation, isOpen, LIMITS, type Message, preview } from '#contract'
 import type { OutboxEntry, StoredConversation, StoredMessage } from './database.ts'
+import { arrangedBy, type Kept, NOT_KEPT } from './shelves.ts'
 
 /** The newest of every row, whatever the order and number in which they came. */
 export function newest<T extends { id: string; revision: number }>(rows: Iterable<T>): Map<string, T> {
@@ -32,9 +33,10 @@ export function mergeConversation(
   row: Conversation,
   waiting: readonly OutboxEntry[],
   personName: string,
+  kept: Kept = stored?.kept ?? NOT_KEPT,
 ): StoredConversation | null {
   if (stored && stored.origin === 'server' && row.revision <= stored.revision) return null
-  const merged: StoredConversation = { ...row, origin: 'server' }
+  const merged: Conversation & Pick<StoredConversation, 'origin' | 'beneath'> = { ...row, origin: 'server' }
   if (waiting.length > 0) merged.beneath = row
   for (const { call, createdAt } of waiting) {
     switch (call.procedure) {
@@ -59,6 +61,7 @@ export function mergeConversation(
       case 'message.select':
         merged.headId = stored?.headId ?? row.headId
         break
+      case 'conversation.arrange':
       case 'message.regenerate':
       case 'conversation.create':
       case 'message.withdraw':
@@ -67,7 +70,7 @@ export function mergeConversation(
         break
     }
   }
-  return merged
+  return arrangedBy(merged, kept, waiting)
 }
 
 /** The server makes the title of a room from its first prompt the same way. */

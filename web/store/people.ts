@@ -8,11 +8,16 @@ import type { Store } from './store.ts'
 
 /** What the server says of this person's rooms. What has been read never goes back: this device may be ahead of what the server was told. */
 export async function putMemberships(db: Database, rows: readonly Membership[]): Promise<void> {
-  for (const { conversationId, role, read } of rows) {
-    const stored = await db.memberships.get(conversationId)
-    const told = Math.max(read, stored?.told ?? 0)
-    await db.memberships.put({ conversationId, role, read: Math.max(told, stored?.read ?? 0), told })
-  }
+  // The last one of a room counts.
+  const byRoom = new Map(rows.map((row) => [row.conversationId, row]))
+  const known = await db.memberships.bulkGet([...byRoom.keys()])
+  await db.memberships.bulkPut(
+    [...byRoom.values()].map(({ conversationId, role, read }, index) => {
+      const stored = known[index]
+      const told = Math.max(read, stored?.told ?? 0)
+      return { conversationId, role, read: Math.max(told, stored?.read ?? 0), told }
+    }),
+  )
 }
 
 /** Also tells what the room is to this person: of a room that was made here, nothing else does. */
@@ -40,15 +45,17 @@ export async function forgetPeople(db: Database, conversationId: string): Promis
 /** Of rooms that are not in this store any more; a room that is only being removed here may still come back. */
 export async function forgetPeopleOfNowhere(db: Database): Promise<void> {
   const keys = new Set([...(await db.memberships.toCollection().primaryKeys()), ...(await db.people.toCollection().primaryKeys())])
-  const ids = [...keys]
-  const rooms = await db.conversations.bulkGet(ids)
-  const gone = ids.filter((_, index) => !rooms[index] || isMark(rooms[index]))
+  // By their keys, and the few rows of what is gone: there may be thousands of rooms.
+  const rooms = new Set(await db.conversations.toCollection().primaryKeys())
+  const off = await db.conversations.where('[shelf+place]').between(['none', -Infinity], ['none', Infinity], true, true).toArray()
+  for (const row of off) if (isMark(row)) rooms.delete(row.id)
+  const gone = [...keys].filter((id) => !rooms.has(id))
   await db.memberships.bulkDelete(gone)
   await db.people.bulkDelete(gone)
 }
 
 /** What stands for a room that is gone; with a row beneath it, it is only a guess that it is. */
-function isMark(row: StoredConversation | undefined): boolean {
+export function isMark(row: StoredConversation | undefined): boolean {
   return row?.deleted === true && row.origin === 'server' && !row.beneath
 }
 

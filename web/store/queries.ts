@@ -143,12 +143,6 @@ export function membership(conversationId: string): Promise<StoredMembership | u
   return store().db.memberships.get(conversationId)
 }
 
-/** By room, what it is to this person. */
-export async function memberships(): Promise<ReadonlyMap<string, StoredMembership>> {
-  const rows = await store().db.memberships.toArray()
-  return new Map(rows.map((row) => [row.conversationId, row]))
-}
-
 /** Who is in a room, those who came first first. Whether they are here is only right while this tab is connected. */
 export async function people(conversationId: string): Promise<readonly Member[]> {
   return (await store().db.people.get(conversationId))?.people ?? []

@@ -1,6 +1,7 @@
 import type { Transaction } from 'dexie'
 import type { Fact, OutboxEntry, Room, StoredConversation, StoredMessage } from './database.ts'
 import { guessedConversation, guessedMessage, guessedReply } from './guesses.ts'
+import { arrangedBy, shelved } from './shelves.ts'
 
 /**
  * Runs when an older store is opened. What the server has is dropped, to be asked for anew; what only this device has (`outbox`, `drafts`)
@@ -31,9 +32,16 @@ export async function rebuild(transaction: Transaction, personId: string): Promi
         await conversations.update(id, fields)
         break
       }
-      case 'conversation.remove':
-        await conversations.update(conversationId, { deleted: true })
+      case 'conversation.arrange': {
+        const row = await conversations.get(conversationId)
+        if (row) await conversations.put(arrangedBy(row, { ...row.kept, ...row.arranged }, [entry]))
         break
+      }
+      case 'conversation.remove': {
+        const row = await conversations.get(conversationId)
+        if (row) await conversations.put(shelved({ ...row, deleted: true }))
+        break
+      }
       case 'message.send':
         await messages.put(
           guessedMessage(call.input, { seq, author, createdAt, delivery: entry.state === 'failed' ? 'failed' : 'pending' }),

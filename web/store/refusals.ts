@@ -3,6 +3,7 @@ import type { Change } from './apply.ts'
 import type { Database, OutboxEntry } from './database.ts'
 import { changeDraft } from './drafts.ts'
 import { dropUnsent, forget } from './rows.ts'
+import { shelved } from './shelves.ts'
 
 /** Takes an answered call out of the outbox, or marks what was refused; inside of the caller's transaction. Returns the rooms that it was of. */
 export async function settleOutbox(db: Database, change: Change): Promise<string[]> {
@@ -25,6 +26,7 @@ export async function settleOutbox(db: Database, change: Change): Promise<string
     case 'me':
     case 'defaults':
     case 'membership':
+    case 'arrangement':
     case 'people':
     case 'list':
     case 'page':
@@ -72,6 +74,7 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
       if (entry.seq !== undefined) await db.outbox.delete(entry.seq)
       break
     case 'message.select':
+    case 'conversation.arrange':
     case 'conversation.update':
     case 'conversation.remove':
     case 'reply.stop':
@@ -85,7 +88,7 @@ async function refuse(db: Database, entry: OutboxEntry, failure: SendFailure): P
   await db.conversations
     .where('id')
     .equals(conversationId)
-    .modify((row) => void (row.deleted = false))
+    .modify((row) => void Object.assign(row, shelved({ ...row, deleted: false })))
 }
 
 /** The text of a prompt that is still there goes out of the draft that it was put before, unless somebody has written on. */

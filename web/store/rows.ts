@@ -1,8 +1,9 @@
-import { type Conversation, isOpen, type Message } from '#contract'
-import type { Database, StoredConversation } from './database.ts'
+import { type Arrangement, type Conversation, isOpen, type Message } from '#contract'
+import type { Database, OutboxEntry, StoredConversation } from './database.ts'
 import { mergeConversation, mergeMessage, newest } from './merge.ts'
-import { forgetPeople, rewindReading } from './people.ts'
+import { forgetPeople, isMark, rewindReading } from './people.ts'
 import { PENDING_POSITION, placed, unplaced } from './places.ts'
+import { arrangedBy, cleared, type Kept, shelved } from './shelves.ts'
 
 /*
  * Rows of the server into the store, inside of a transaction that the caller has begun.
@@ -41,33 +42,74 @@ export async function putConversations(db: Database, rows: readonly Conversation
 /** Calls of these rooms were answered: what was guessed for them gives way to the server's row, which may have come before the answer. */
 export async function uncover(db: Database, conversationIds: readonly string[]): Promise<void> {
   if (conversationIds.length === 0) return
-  const stored = await db.conversations.bulkGet([...new Set(conversationIds)])
+  const stored = (await db.conversations.bulkGet([...new Set(conversationIds)])).flatMap((row) => row ?? [])
   await merge(
     db,
-    stored.flatMap((row) => row?.beneath ?? []),
+    stored.flatMap((row) => row.beneath ?? []),
     [],
+    new Map(stored.map((row) => [row.id, row.kept])),
+  )
+  await rearrange(
+    db,
+    stored.filter((row) => row.beneath === undefined).map(({ id, kept }) => ({ conversationId: id, ...kept })),
+  )
+}
+
+/** How the person keeps rooms, as the server says; what is older than what is known is not looked at, unless this `counts`. */
+export async function putArrangements(db: Database, rows: readonly Arrangement[], counts = false): Promise<void> {
+  if (rows.length === 0) return
+  const stored = await db.conversations.bulkGet(rows.map(({ conversationId }) => conversationId))
+  await rearrange(
+    db,
+    rows.filter(({ version }, index) => {
+      const known = stored[index]
+      return known !== undefined && !isMark(known) && (version > known.kept.version || (counts && version !== known.kept.version))
+    }),
+  )
+}
+
+async function rearrange(db: Database, rows: readonly Arrangement[]): Promise<void> {
+  if (rows.length === 0) return
+  const ids = rows.map(({ conversationId }) => conversationId)
+  const [stored, waiting] = await Promise.all([db.conversations.bulkGet(ids), waitingIn(db, ids)])
+  await db.conversations.bulkPut(
+    rows.flatMap(({ conversationId, ...kept }, index) => {
+      const row = stored[index]
+      return row ? [arrangedBy(row, kept, waiting.get(conversationId) ?? [])] : []
+    }),
   )
 }
 
 /** Of each row, `stored` has what the store had of it before. */
-async function merge(db: Database, rows: readonly Conversation[], stored: readonly (StoredConversation | undefined)[]): Promise<void> {
+async function merge(
+  db: Database,
+  rows: readonly Conversation[],
+  stored: readonly (StoredConversation | undefined)[],
+  kept: ReadonlyMap<string, Kept> = new Map(),
+): Promise<void> {
   if (rows.length === 0) return
   const ids = rows.map(({ id }) => id)
-  const [waiting, fact] = await Promise.all([db.outbox.where('conversationId').anyOf(ids).toArray(), db.facts.get('me')])
+  const [waiting, fact] = await Promise.all([waitingIn(db, ids), db.facts.get('me')])
   const name = fact?.key === 'me' ? fact.value.person.name : ''
-  for (const [index, row] of rows.entries()) {
-    if (row.deleted) {
-      await forget(db, row.id, row.revision)
-      continue
-    }
-    const merged = mergeConversation(
-      stored[index],
-      row,
-      waiting.filter(({ conversationId, state }) => conversationId === row.id && state === 'waiting'),
-      name,
-    )
-    if (merged) await db.conversations.put(merged)
-  }
+  // All at once: a first list has thousands of rooms.
+  await db.conversations.bulkPut(
+    rows.flatMap((row, index) =>
+      row.deleted ? [] : (mergeConversation(stored[index], row, waiting.get(row.id) ?? [], name, kept.get(row.id)) ?? []),
+    ),
+  )
+  for (const { id, revision, deleted } of rows) if (deleted) await forget(db, id, revision)
+}
+
+/** What waits to be sent, by room. */
+async function waitingIn({ outbox }: Database, ids: readonly string[]): Promise<ReadonlyMap<string, OutboxEntry[]>> {
+  const entries = await outbox
+    .where('conversationId')
+    .anyOf([...ids])
+    .toArray()
+  return Map.groupBy(
+    entries.filter(({ state }) => state === 'waiting'),
+    ({ conversationId }) => conversationId,
+  )
 }
 
 /**
@@ -79,7 +121,7 @@ export async function forget(db: Database, conversationId: string, revision = 0)
   if (row?.origin === 'server') {
     const { beneath: _, ...rest } = row
     const mark = { title: '', instructions: '', last: null, deleted: true, revision: Math.max(row.revision, revision) }
-    await db.conversations.put({ ...rest, ...mark })
+    await db.conversations.put(shelved({ ...rest, ...mark, ...cleared(row.kept) }))
   } else await db.conversations.delete(conversationId)
   await forgetPeople(db, conversationId)
   await empty(db, conversationId)

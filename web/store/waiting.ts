@@ -14,11 +14,24 @@ export type Waiting = OutboxEntry & { seq: number }
 export async function waitingCalls({ outbox }: Database, takes: (call: OutboxCall) => boolean): Promise<Waiting[]> {
   const rows = await outbox.where('state').equals('waiting').sortBy('seq')
   const removed = new Set(rows.flatMap(({ call, conversationId }) => (call.procedure === 'conversation.remove' ? [conversationId] : [])))
+  // How a room is kept goes another way than what makes it.
+  const made = new Set(rows.flatMap(({ call, conversationId }) => (call.procedure === 'conversation.create' ? [conversationId] : [])))
   return rows.flatMap((row) => {
+    const { procedure } = row.call
     const keptBack =
-      removed.has(row.conversationId) && row.call.procedure !== 'conversation.create' && row.call.procedure !== 'conversation.remove'
+      (removed.has(row.conversationId) && procedure !== 'conversation.create' && procedure !== 'conversation.remove') ||
+      (made.has(row.conversationId) && procedure === 'conversation.arrange')
     return row.seq !== undefined && !keptBack && takes(row.call) ? [{ ...row, seq: row.seq }] : []
   })
+}
+
+/** So long somebody may take back that a room is removed. */
+export const UNDO_MS = 8_000
+
+/** For how long a call is still held, for its person to change their mind. A clock that was set back does not make that longer. */
+export function respiteMs({ notBefore }: Pick<OutboxEntry, 'notBefore'>): number {
+  const leftMs = (notBefore ?? 0) - Date.now()
+  return leftMs > UNDO_MS ? 0 : Math.max(0, leftMs)
 }
 
 /** Puts a call behind the others; inside of the caller's transaction. Returns its number. */

@@ -88,6 +88,10 @@ export class Frames {
         if (this.#listing) this.#held.push(frame)
         else this.#write({ kind: 'defaults', defaults: frame[1] })
         return
+      case 'arrangement':
+        if (this.#waits(frame[1].conversationId)) this.#held.push(frame)
+        else this.#write({ kind: 'arrangement', row: frame[1] })
+        return
       case 'conversation':
         if (this.#waits(frame[1].id)) this.#held.push(frame)
         else this.#conversation(frame[1])
@@ -184,5 +188,6 @@ const KINDS: ReadonlySet<string> = new Set<Frame[0]>([
   'typing',
   'membership',
   'defaults',
+  'arrangement',
   'gone',
 ])

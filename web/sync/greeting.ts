@@ -11,10 +11,8 @@ export class OtherPerson extends Error {
  * it began on. Throws a Refusal, ConnectionLost or OtherPerson.
  */
 export async function greet({ store, rpc, writer }: Parts, current: () => boolean): Promise<void> {
-  const [known, cursor] = await Promise.all([
-    store.db.conversations.filter(({ origin }) => origin === 'server').primaryKeys(),
-    store.db.facts.get('list'),
-  ])
+  const [stored, cursor] = await Promise.all([store.db.conversations.toArray(), store.db.facts.get('list')])
+  const known = stored.filter(({ origin }) => origin === 'server').map(({ id }) => id)
   const since = cursor?.key === 'list' ? { since: cursor.value } : {}
   const [me, first] = await Promise.all([
     rpc.call((client, options) => client.session.me({}, options)),
@@ -23,6 +21,7 @@ export async function greet({ store, rpc, writer }: Parts, current: () => boolea
   // All pages are one answer: which rooms are gone is known only at the end.
   const conversations = [...first.conversations]
   const memberships = [...first.memberships]
+  const arrangements = [...first.arrangements]
   const gone = [...first.gone]
   let last = first
   while (last.more) {
@@ -30,9 +29,10 @@ export async function greet({ store, rpc, writer }: Parts, current: () => boolea
     last = await rpc.call((client, options) => client.conversation.list({ since: next }, options))
     conversations.push(...last.conversations)
     memberships.push(...last.memberships)
+    arrangements.push(...last.arrangements)
     gone.push(...last.gone)
   }
-  const answer = { conversations, memberships, cursor: last.cursor, complete: first.complete }
+  const answer = { conversations, memberships, arrangements, cursor: last.cursor, complete: first.complete }
   if (!current()) throw new ConnectionLost('another connection')
   // Nothing of theirs may come into this store, and nothing of this outbox may be sent in their name.
   if (me.person.id !== store.personId) throw new OtherPerson()

@@ -1,6 +1,6 @@
 import type { Change } from '../store/apply.ts'
 import type { OutboxCall, OutboxEntry } from '../store/database.ts'
-import { type Waiting, waitingCalls, watchWaiting } from '../store/waiting.ts'
+import { respiteMs, type Waiting, waitingCalls, watchWaiting } from '../store/waiting.ts'
 import { backoffMs } from './backoff.ts'
 import type { Locks } from './locks.ts'
 import type { Parts } from './parts.ts'
@@ -90,11 +90,9 @@ export class Lane {
       const waiting = await waitingCalls(store.db, this.#options.takes)
       const now = clock.now()
       if (waiting.length > 0 && now < this.#notBefore) return this.#notBefore - now
-      const entry = waiting.find(({ conversationId }) => (this.#paused.get(conversationId) ?? 0) <= now)
-      if (!entry) {
-        const until = waiting.map(({ conversationId }) => this.#paused.get(conversationId) ?? now)
-        return waiting.length === 0 ? null : Math.max(0, Math.min(...until) - now)
-      }
+      const leftMs = waiting.map((call) => Math.max((this.#paused.get(call.conversationId) ?? now) - now, respiteMs(call)))
+      const entry = waiting.find((_, index) => (leftMs[index] ?? 0) <= 0)
+      if (!entry) return waiting.length === 0 ? null : leftMs.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY)
       try {
         await this.#answered(entry, await send(rpc, entry))
       } catch (error) {
@@ -149,6 +147,8 @@ function send({ call }: Rpc, entry: OutboxEntry): Promise<Change[]> {
       return call(async (client, options) => [{ kind: 'conversation', row: await client.conversation.create(wanted.input, options) }])
     case 'conversation.update':
       return call(async (client, options) => [{ kind: 'conversation', row: await client.conversation.update(wanted.input, options) }])
+    case 'conversation.arrange':
+      return call(async (client, options) => [{ kind: 'arrangement', row: await client.conversation.arrange(wanted.input, options) }])
     case 'conversation.remove':
       return call(async (client, options) => {
         await client.conversation.remove(wanted.input, options)

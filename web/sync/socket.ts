@@ -1,4 +1,4 @@
-import { type Websocket, WebsocketBuilder } from 'websocket-ts'
+import { Websocket } from 'websocket-ts'
 import { CLOSE, HEARTBEAT } from '#contract'
 import { type Clock, systemClock } from '../store/clock.ts'
 import { Patience } from './backoff.ts'
@@ -79,13 +79,25 @@ export class Socket extends EventTarget implements Wire {
         }
       }
     this.#trying()
-    return new WebsocketBuilder(this.#options.url)
-      .withBackoff(this.#patience)
-      .onOpen(mine(() => this.#opened()))
-      .onClose(mine((_: Websocket, event: CloseEvent) => this.#closed(event.code)))
-      .onRetry(mine(() => this.#trying()))
-      .onMessage(mine((_: Websocket, event: MessageEvent<unknown>) => this.#heard(event.data)))
-      .build()
+    // Not by its builder, which is as large as all that is used of it.
+    const socket = new Websocket(this.#options.url, undefined, { retry: { backoff: this.#patience } })
+    socket.addEventListener(
+      'open',
+      mine(() => this.#opened()),
+    )
+    socket.addEventListener(
+      'close',
+      mine((_: Websocket, event: CloseEvent) => this.#closed(event.code)),
+    )
+    socket.addEventListener(
+      'retry',
+      mine(() => this.#trying()),
+    )
+    socket.addEventListener(
+      'message',
+      mine((_: Websocket, event: MessageEvent<unknown>) => this.#heard(event.data)),
+    )
+    return socket
   }
 
   #trying(): void {
