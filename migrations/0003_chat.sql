@@ -33,6 +33,7 @@ CREATE TABLE "preset" (
 ALTER TABLE "conversation" ADD COLUMN "titling" text DEFAULT 'settled' NOT NULL;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "temperature" double precision;--> statement-breakpoint
 ALTER TABLE "conversation" ADD COLUMN "thinking" text;--> statement-breakpoint
+ALTER TABLE "message" ADD COLUMN "searched" "tsvector" GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, translate(left("text", 64000), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', '                                '))) STORED;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "wanted_model" text;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "thoughts" jsonb;--> statement-breakpoint
 ALTER TABLE "message" ADD COLUMN "omitted" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
@@ -45,4 +46,4 @@ ALTER TABLE "preset" ADD CONSTRAINT "preset_person_id_person_id_fk" FOREIGN KEY 
 CREATE INDEX "passkey_person_id_index" ON "passkey" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "preset_person_id_index" ON "preset" USING btree ("person_id");--> statement-breakpoint
 CREATE INDEX "message_parent_id_index" ON "message" USING btree ("parent_id");--> statement-breakpoint
-CREATE INDEX "message_text" ON "message" USING gin (to_tsvector('simple'::regconfig, left("text", 64000)));
+CREATE INDEX "message_searched" ON "message" USING gin ("searched");

@@ -2,7 +2,7 @@ import { inArray } from 'drizzle-orm'
 import { type Conversation, isOpen, LIMITS, type Person, preview } from '#contract'
 import { type Change, type ConversationRow, type Fields, reach, thisTransaction, toConversation } from './conversations.ts'
 import type { Db } from './open.ts'
-import { conversation, member, message } from './schema.ts'
+import { conversation, member, message, messageColumns } from './schema.ts'
 import { sharedPath } from './shares.ts'
 
 /** A copy takes as much as one answer of the database may hold. */
@@ -63,7 +63,7 @@ export async function copy(
     for (let from = 0; from < path.length; from += AT_ONCE) {
       const sources = path.slice(from, from + AT_ONCE)
       const originals = await tx
-        .select()
+        .select(messageColumns)
         .from(message)
         .where(
           inArray(

@@ -2,9 +2,7 @@ import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type SearchHit, snippet, storable, terms } from '#contract'
 import type { Queryable } from './conversations.ts'
 import { conversation, member, message, person } from './schema.ts'
-
-/** Of a text that is searched: more of it might not fit a tsvector, and then the message could not be stored at all. */
-const SEARCHED = sql`to_tsvector('simple'::regconfig, left(${message.text}, 64000))`
+import { spelled } from './searched.ts'
 
 /** The end of the year 9999: later times no database reads. */
 const LAST_MS = 253_402_300_799_999
@@ -34,7 +32,7 @@ export async function searchMessages(db: Queryable, personId: string, asked: Ask
     .leftJoin(person, eq(person.id, message.authorId))
     .where(
       and(
-        sql`${SEARCHED} @@ ${looked}`,
+        sql`${message.searched} @@ ${looked}`,
         isNull(message.deletedAt),
         or(isNull(message.state), sql`${message.state} not in ('queued', 'streaming')`),
         before &&
@@ -52,20 +50,15 @@ export async function searchMessages(db: Queryable, personId: string, asked: Ask
   return { hits, more: found.length > limit }
 }
 
-/** null: there is no word in it. Accents count here: the database keeps them. */
+/** null: there is no word in it. A word with marks inside is several in a row. Accents count here: the database keeps them. */
 function tsquery(query: string): SQL | null {
   const parts: SQL[] = []
-  for (const [, phrase, word] of query.matchAll(/"([^"]*)"?|([^\s"]+)/g)) {
-    if (!/[\p{L}\p{N}]/u.test(phrase ?? word ?? '')) continue
-    parts.push(
-      phrase === undefined ? sql`plainto_tsquery('simple'::regconfig, ${word})` : sql`phraseto_tsquery('simple'::regconfig, ${phrase})`,
-    )
-  }
-  const last = /[^\s"]+$/.exec(query)?.[0]
-  // Unless a quote is open, the last word is still being written.
-  if (last && /[\p{L}\p{N}]/u.test(last) && (query.split('"').length - 1) % 2 === 0) {
-    parts.pop()
-    parts.push(sql`to_tsquery('simple'::regconfig, ${`'${last.replace(/['\\]/g, ' ')}':*`})`)
+  for (const { 0: whole, 1: phrase, 2: word, index } of query.matchAll(/"([^"]*)"?|([^\s"]+)/g)) {
+    const words = spelled(phrase ?? word ?? '')
+    if (!/[\p{L}\p{N}]/u.test(words)) continue
+    // Unless a quote is open, the last word is still being written.
+    const open = phrase === undefined && index + whole.length === query.length
+    parts.push(open ? sql`to_tsquery('simple'::regconfig, ${`'${words}':*`})` : sql`phraseto_tsquery('simple'::regconfig, ${words})`)
   }
   return parts.length === 0 ? null : sql`(${sql.join(parts, sql` && `)})`
 }
