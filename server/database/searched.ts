@@ -10,11 +10,14 @@ const CHARACTERS = 64_000
  */
 const MARKS = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'
 
+/** What of a text is searched. */
+export const part = (text: SQLWrapper) => sql<string>`left(${text}, ${sql.raw(String(CHARACTERS))})`
+
 export const searchedText = customType<{ data: string }>({ dataType: () => 'tsvector' })
 
-/** What of a text is searched, by an expression that a column may be made of. */
+/** Its words, by an expression that a column may be made of. */
 export function searched(text: SQLWrapper): SQL {
-  return sql`to_tsvector('simple'::regconfig, translate(left(${text}, ${sql.raw(String(CHARACTERS))}), ${literal(MARKS)}, ${literal(' '.repeat(MARKS.length))}))`
+  return sql`to_tsvector('simple'::regconfig, translate(${part(text)}, ${literal(MARKS)}, ${literal(' '.repeat(MARKS.length))}))`
 }
 
 /** The words of a text, spelled as those that are searched, with blanks between them. */
