@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test'
 import { eq, sql } from 'drizzle-orm'
 import { newId } from '#contract'
 import { type Database, type Db, rows } from '../../server/database/open.ts'
@@ -133,6 +133,28 @@ export function searchCases(kind: Database['kind']): void {
         await db.update(message).set({ text }).where(eq(message.id, id))
       }
       expect(await found('ready')).toHaveLength(1)
+    })
+
+    test('and others are heard while the excerpts of long texts are made, of what was searched only', async () => {
+      for (let count = 0; count < 5; count++) await say(room, `marathon ${'ä long way '.repeat(10_000)}`)
+      const [turns, lengths] = [new Set<number>(), new Set<number>()]
+      let turn = 0
+      let timer = setImmediate(function next() {
+        turn++
+        timer = setImmediate(next)
+      })
+      const toWellFormed = spyOn(String.prototype, 'toWellFormed').mockImplementation(function (this: string) {
+        if (this.length > 1_000) turns.add(turn) && lengths.add(this.length)
+        return String(this)
+      })
+      try {
+        expect(await found('marathon')).toHaveLength(5)
+      } finally {
+        toWellFormed.mockRestore()
+        clearImmediate(timer)
+      }
+      expect(turns.size).toBe(5)
+      expect([...lengths]).toEqual([64_000])
     })
 
     test('by words with marks in them', async () => {
