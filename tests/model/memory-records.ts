@@ -11,6 +11,7 @@ import {
   type Message,
   type Person,
   preview,
+  storable,
   type Reply,
   type Role,
   type Usage,
@@ -614,7 +615,7 @@ function moveTo(
   )
 }
 
-export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, speaker) =>
+export const copy: typeof copying.copy = (db, by, { id, from, toId, live, thoughts, fields }, speaker) =>
   transaction(db, (memory) => {
     const mine = reached(memory, id, by.id)
     if (mine) return { conversation: toConversation(mine.room.row), change: null }
@@ -627,16 +628,25 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
     let parentId: string | null = null
     for (const [index, row] of path.entries()) {
       const place = { position: index + 2, revision: index + 2 }
+      const said = live.find((reply) => reply.id === row.id)
       const open: Partial<MessageRow> =
         row.state !== null && isOpen(row.state)
-          ? { state: 'interrupted', failure: { code: 'restarted' }, retryAt: null, finishedAt: now }
+          ? {
+              state: 'interrupted',
+              failure: { code: 'restarted' },
+              retryAt: null,
+              finishedAt: now,
+              ...(said && { text: storable(said.text) }),
+              ...(said && said.thoughts !== '' && { thoughts: { text: storable(said.thoughts), ms: 0 } }),
+            }
           : {}
+      const kept = thoughts ? {} : { thoughts: null }
       const made = newId()
       const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
-      memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open })
+      memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open, ...kept })
       parentId = copyId
     }
-    const last = path.at(-1)
+    const last = memory.messages.get(parentId ?? '')
     const author = last?.kind === 'reply' ? speaker : (memory.people.get(last?.authorId ?? '')?.name ?? '')
     const room: Room = {
       kept: new Map(),

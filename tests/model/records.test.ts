@@ -336,15 +336,21 @@ describe('the records in memory are those of the database', () => {
     const { id, ada, ben } = await room(place)
     const asked = prompt(id, 'a question')
     await records.send(db, ada, asked)
-    await records.finish(db, { id: asked.replyId, conversationId: id }, ended, 'Model')
+    await records.finish(db, { id: asked.replyId, conversationId: id }, { ...ended, thoughts: { text: 'Well…', ms: 5 } }, 'Model')
     await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })
     const second = prompt(id, 'of Ben')
     await records.send(db, ben, second)
     const found = await records.reach(db, id, ben.id)
     if (!found) throw new Error('the room is not there')
-    for (const toId of [asked.replyId, second.replyId, null]) {
+    const live = [{ id: second.replyId, text: 'so f\ud800ar', thoughts: 'first, …' }]
+    for (const [toId, thoughts] of [
+      [asked.replyId, true],
+      [second.replyId, true],
+      [second.replyId, false],
+      [null, true],
+    ] as const) {
       const made = newId()
-      const copying = { id: made, from: found.row, toId, fields: { instructions: 'briefly' } }
+      const copying = { id: made, from: found.row, toId, live, thoughts, fields: { instructions: 'briefly' } }
       for (let times = 0; times < 2; times++) {
         const copied = await records.copy(db, ben, copying, 'Model')
         // What is new has ids of the server's own.
