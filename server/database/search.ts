@@ -13,8 +13,7 @@ type Asked = { readonly query: string; readonly limit: number; readonly before?:
 /** Messages of a person's rooms that have every word of a query in what is searched of them, newest first. */
 export async function searchMessages(db: Queryable, personId: string, asked: Asked): Promise<{ hits: SearchHit[]; more: boolean }> {
   const { limit, before } = asked
-  // A database in the C locale knows capitals of ASCII only.
-  const query = storable(asked.query).toLowerCase()
+  const query = storable(asked.query)
   const looked = tsquery(query)
   if (!looked) return { hits: [], more: false }
   const rooms = db
@@ -64,7 +63,7 @@ export async function searchMessages(db: Queryable, personId: string, asked: Ask
   return { hits, more: found.length > limit }
 }
 
-/** null: there is no word in it. A word with marks inside is several in a row. Accents count here: the database keeps them. */
+/** null: there is no word in it. A word with marks inside is several in a row. */
 function tsquery(query: string): SQL | null {
   const parts: SQL[] = []
   for (const { 0: whole, 1: phrase, 2: word, index } of query.matchAll(/"([^"]*)"?|([^\s"]+)/g)) {

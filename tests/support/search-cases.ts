@@ -85,6 +85,28 @@ export function searchCases(kind: Database['kind']): void {
       expect(await found('lazy cat')).toEqual([])
     })
 
+    test('whatever case and accents they are written in, in the text or in the query', async () => {
+      await say(other, 'Über МОСКВА: Ελλάδα, Hà Nội; Łódź “Ёлка”—crème…fin, ru\u0308ber soft\u00adware 漢字。かな')
+      const queries = [
+        'über',
+        'UBER',
+        'uber ',
+        'U\u0308BER ',
+        'Москва ',
+        'москва',
+        'ελλαδα ',
+        'ΕΛΛΆΔΑ',
+        '"ha noi"',
+        'HÀ NỘI ',
+        'Łódź ',
+        'łodz ',
+        'елка ',
+      ]
+      for (const query of [...queries, 'creme ', 'CRÈME fin ', 'ruber ', 'Rüber', 'software ', '漢字 ', 'かな']) {
+        expect(await found(query, eve), query).toHaveLength(1)
+      }
+    })
+
     test('by words in a row when they are in quotes', async () => {
       expect(await found('"brown fox"')).toHaveLength(1)
       expect(await found('"fox brown"')).toEqual([])
