@@ -335,10 +335,10 @@ export const MUTANTS: readonly Mutant[] = [
     'this.#entries.clear()',
   ),
   mutant(
-    'looks for a title after every reply',
-    'server/replies/ending.ts',
-    'untitled = change?.untitled === true',
-    'untitled = change !== null',
+    'looks for a title without having claimed it',
+    'server/replies/titles.ts',
+    'if (!(await claimTitle(db, reply.conversationId, thought))) return',
+    '',
   ),
   mutant(
     'drops what waits when the store gets another form',

@@ -392,6 +392,41 @@ describe('the records in memory are those of the database', () => {
     for (const at of [0, 86_399_999, 86_400_000, 1_767_225_600_001]) say([records.dayOf(at), records.dayEnd(at)])
   })
 
+  alike('a title is looked for once, paid for from then on, and given to a room that still wants one', async (place, say) => {
+    const { records, db } = place
+    const { ada } = await room(place)
+    const thought = {
+      day: records.dayOf(Date.now()),
+      personId: ada.id,
+      model: 'model-1',
+      usage: { prompt: 9, output: 0, thoughts: 0, total: 9 },
+    }
+    const spent = async (id: string) =>
+      (await records.usageSince(db, ada, thought.day)).rows
+        .filter(({ conversation }) => conversation.id === id)
+        .map(({ calls, model, total }) => [calls, model, total])
+        .toSorted()
+    for (const meanwhile of [{}, { title: 'Chosen' }]) {
+      const id = newId()
+      await records.create(db, ada, id, {})
+      const first = prompt(id)
+      await records.send(db, ada, first)
+      say((await records.finish(db, { id: first.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+      const second = prompt(id)
+      await records.send(db, ada, second)
+      say((await records.finish(db, { id: second.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+      say([await records.claimTitle(db, id, thought), await records.claimTitle(db, id, thought), await spent(id)])
+      await records.update(db, ada.id, id, meanwhile)
+      const cost = 'title' in meanwhile ? null : { ...thought, model: 'model-2', usage: { ...thought.usage, total: 4 } }
+      say((await records.giveTitle(db, id, { title: 'Found', thought, cost }))?.conversation.title)
+      say([await spent(id), (await records.current(db, id))?.conversation.title])
+      const third = prompt(id)
+      await records.send(db, ada, third)
+      say((await records.finish(db, { id: third.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+    }
+    say(await records.claimTitle(db, newId(), thought))
+  })
+
   alike('the budget that the owner has set', async ({ records, db }, say) => {
     say(await records.readBudget(db))
     for (const personDayTokens of [5, null]) {
