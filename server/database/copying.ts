@@ -1,4 +1,4 @@
-import { eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { eq, type SQL, sql } from 'drizzle-orm'
 import { type Conversation, type LiveReply, LIMITS, type Person, preview, storable } from '#contract'
 import {
   type Change,
@@ -10,7 +10,7 @@ import {
   type Transaction,
 } from './conversations.ts'
 import type { Db } from './open.ts'
-import { conversation, member, message, person } from './schema.ts'
+import { conversation, member, message, messageColumns, person } from './schema.ts'
 import { pathBack } from './shares.ts'
 
 /** A copy takes as much as one answer of the database may hold. */
@@ -113,7 +113,7 @@ async function copyMessages(tx: Transaction, { id, from, toId, live, thoughts }:
       ? sql`case when ${open} and said.thoughts ->> 'text' <> '' then said.thoughts else ${message.thoughts} end`
       : sql`null::jsonb`,
   }
-  const columns = Object.entries(getTableColumns(message)).filter(([, column]) => column.generated === undefined)
+  const columns = Object.entries(messageColumns)
   const made = await tx
     .insert(message)
     .select(

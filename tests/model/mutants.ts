@@ -102,7 +102,13 @@ export const MUTANTS: readonly Mutant[] = [
     'else if (left.asked) void text',
   ),
   mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),
-  mutant('interrupts a reply without its text when the start is disturbed', RECOVER, 'if (isUnavailable(error)) throw error', ''),
+  {
+    name: 'interrupts a reply without its text when the start is disturbed',
+    patches: [
+      { file: RECOVER, from: 'if (isUnavailable(error) && tries > 1) continue', to: '' },
+      { file: RECOVER, from: 'if (leftOver.has(reply.id)) continue', to: '' },
+    ],
+  },
 
   mutant(
     'lets a reply wait in a room that was removed',
