@@ -11,11 +11,13 @@ import { holdTable } from '../support/stored-rows.ts'
 const { server, browser, wire, owner, stop } = await setBrowserStage()
 let page: Page
 let seen: Watch
+let other: string
 beforeAll(async () => {
   const context = await browser.newContext({ viewport: DESKTOP })
   await signIn(context, server, owner.cookie)
   page = await context.newPage()
   seen = watch(page, server)
+  other = await createRoom(wire, 'Private')
 }, 30_000)
 afterAll(async () => {
   seen?.expectQuiet()
@@ -31,8 +33,22 @@ async function goTo(title: string, id?: string): Promise<void> {
   else await page.waitForURL(`**/c/${id}`)
 }
 
+const edit = () => page.getByRole('textbox', { name: 'Edit prompt' })
+
+/** Lets the device refuse every call that is to be sent; the result lets it take them again. */
+async function fillDevice(): Promise<() => Promise<void>> {
+  const refusal = await page.evaluateHandle(() => {
+    const add = IDBObjectStore.prototype.add
+    IDBObjectStore.prototype.add = function (value, key) {
+      if (this.name === 'outbox') throw new DOMException('no space', 'QuotaExceededError')
+      return add.call(this, value, key)
+    }
+    return { end: () => void (IDBObjectStore.prototype.add = add) }
+  })
+  return () => refusal.evaluate(({ end }) => end())
+}
+
 test('what is asked instead is what stood in the box, also when another room is opened before the device has kept it', async () => {
-  const other = await createRoom(wire, 'Private')
   const asking = await createRoom(wire, 'Asking')
   await openRoom(page, server, asking)
   await goTo('Private')
@@ -52,4 +68,34 @@ test('what is asked instead is what stood in the box, also when another room is 
   await goTo('Private')
   await holds('half a thought')
   expect(await prompts(page).count()).toBe(0)
+}, 40_000)
+
+test('an edit that is half written is there again after another room, and after the page was loaded anew', async () => {
+  const id = await createRoom(wire, 'Editing')
+  await openRoom(page, server, id)
+  await say(page, 'a question about apples [[chunks=1]]')
+  await reply(page, 'complete').waitFor()
+  await prompts(page).hover()
+  await prompts(page).getByRole('button', { name: 'Edit', exact: true }).click()
+  await edit().fill('a question about pears')
+  await goTo('Private')
+  await goTo('Editing')
+  await edit().waitFor()
+  expect(await edit().inputValue()).toBe('a question about pears')
+  // Somebody who comes back wants to read first.
+  expect(await edit().evaluate((box) => box === document.activeElement)).toBe(false)
+  await page.reload()
+  await edit().waitFor()
+  expect(await edit().inputValue()).toBe('a question about pears')
+
+  const empty = await fillDevice()
+  await edit().press('Enter')
+  await page.getByRole('alert').filter({ hasText: 'This could not be kept' }).waitFor()
+  expect(await edit().inputValue()).toBe('a question about pears')
+  await empty()
+  await edit().press('Enter')
+  await prompts(page, 'sent').filter({ hasText: 'pears' }).waitFor()
+  await page.reload()
+  await prompts(page, 'sent').filter({ hasText: 'pears' }).waitFor()
+  expect(await edit().count()).toBe(0)
 }, 40_000)
