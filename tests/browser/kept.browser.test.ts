@@ -127,3 +127,39 @@ test('what the device does not take stays with its room, before what was written
   await prompts(page, 'sent').filter({ hasText: 'the first words' }).waitFor()
   expect(await alert.count()).toBe(0)
 }, 40_000)
+
+test('a panel stays open when text is selected beyond its edge, and what was written in it is there when it is opened again', async () => {
+  const id = await createRoom(wire, 'Panels')
+  await openRoom(page, server, id)
+  const panels = [
+    { name: 'Saved prompts', command: '/prompts', box: 'Text', begin: 'New prompt' },
+    { name: 'How this room works', command: '/room', box: 'Instructions', begin: null },
+    { name: 'Settings', command: '/settings', box: 'Instructions', begin: null },
+  ]
+  for (const { name, command, box, begin } of panels) {
+    const panel = page.getByRole('dialog', { name, exact: true })
+    const text = panel.getByRole('textbox', { name: box })
+    const open = async () => {
+      await composer(page).fill(command)
+      await page.getByRole('option', { selected: true }).waitFor()
+      await composer(page).press('Enter')
+      await panel.waitFor()
+    }
+    await open()
+    if (begin !== null) await panel.getByRole('button', { name: begin }).click()
+    await text.fill('half an instruction')
+    await text.scrollIntoViewIfNeeded()
+    const { x, y } = (await text.boundingBox()) ?? { x: 0, y: 0 }
+    await page.mouse.move(x + 60, y + 12)
+    await page.mouse.down()
+    await page.mouse.move(20, y + 12, { steps: 3 })
+    await page.mouse.up()
+    expect(await panel.isVisible()).toBe(true)
+    await page.mouse.click(20, y + 12)
+    await panel.waitFor({ state: 'hidden' })
+    await open()
+    expect(await text.inputValue()).toBe('half an instruction')
+    await page.keyboard.press('Escape')
+    await panel.waitFor({ state: 'hidden' })
+  }
+}, 40_000)
