@@ -1,5 +1,6 @@
 import './styles/index.css'
 import { WIRE } from '#contract'
+import { forgetEdits } from './lib/kept-edits.ts'
 import { forgetPerson, pageFacts, rememberPerson } from './lib/page.ts'
 import { reloadWithOthers } from './lib/other-tabs.ts'
 import { askToPersist } from './lib/persistence.ts'
@@ -37,8 +38,8 @@ function open(person: string): void {
     sight: pageSight,
     hasNetwork: () => navigator.onLine,
     leisure: async () => (await import('./sync/leisure.ts')).browserLeisure,
-    onSignedOut: () => location.assign('/enter'),
-    onOtherPerson: () => location.assign('/'),
+    onSignedOut: () => leaveFor('/enter'),
+    onOtherPerson: () => leaveFor('/'),
     onReplaced: () => void updates.then((watching) => (watching() ?? location).reload()),
     onSent: () => void askToPersist(),
     signOut: async () => {
@@ -54,6 +55,11 @@ function open(person: string): void {
   skipByFocus()
   listenForShortcuts((deed) => void import('./lib/shortcut-deeds.ts').then(({ doShortcut }) => doShortcut(deed)))
   void land(store)
+}
+
+function leaveFor(path: string): void {
+  forgetEdits()
+  location.assign(path)
 }
 
 /** Resolves with what watches, or would if the network that the page came by were still there; then it begins with the next connection. */

@@ -4,7 +4,7 @@ import { newId } from '#contract'
 import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { articles, createRoom, log, openRoom, say } from '../support/room-page.ts'
+import { articles, createRoom, log, openRoom, rooms, say } from '../support/room-page.ts'
 
 const NOTES = 320
 
@@ -92,6 +92,29 @@ describe('the address of a message', () => {
     await eventually(async () => (await log(page).evaluate((box) => box.scrollHeight - box.clientHeight - box.scrollTop)) < 1)
     await page.goBack()
     await eventually(async () => (await articles(page).getByText('Look here').count()) === 1)
+    await page.close()
+  }, 60_000)
+
+  test('is shown also in a room where something waits to be sent', async () => {
+    await createRoom(wire, 'A room beside')
+    const page = await openRoom(await context.newPage(), server, long)
+    await note(page, NOTES - 10).waitFor()
+    const go = (title: string) => rooms(page).getByRole('link', { name: title }).click()
+    await go('A room beside')
+    await say(page, `/note And here: ${server.url}/c/${long}#m-${noteIds[NOTES - 11]}`)
+    await page.locator('article[data-state="sent"]').getByRole('link').waitFor()
+    await go('A long room')
+    await page.bringToFront()
+    await context.setOffline(true)
+    await say(page, '/note Later')
+    await page.locator('article[data-state="pending"]').waitFor()
+    await go('A room beside')
+    await log(page).getByRole('link').click()
+    await page.locator('article[data-state="pending"]').waitFor()
+    await eventually(async () => (await note(page, NOTES - 10).count()) === 1 && (await seenAt(page, NOTES - 10)) === 16)
+    expect(page.url()).toEndWith(`#m-${noteIds[NOTES - 11]}`)
+    await context.setOffline(false)
+    await page.locator('article[data-state="pending"]').waitFor({ state: 'detached' })
     await page.close()
   }, 60_000)
 

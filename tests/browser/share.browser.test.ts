@@ -129,6 +129,24 @@ test('an owner shares a room from the room, and the link opens it for anybody', 
   await context.close()
 }, 30_000)
 
+test('the link of an invitation is copied also over plain http, where pages have no clipboard of their own', async () => {
+  const id = await createRoom(wire, 'At home')
+  const context = await signedInContext(browser, server, { permissions: ['clipboard-read', 'clipboard-write'] })
+  const [page, other] = [await context.newPage(), await context.newPage()]
+  await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }))
+  await openRoom(page, server, id)
+  await page.getByRole('button', { name: 'Invite', exact: true }).click()
+  const panel = page.getByRole('dialog', { name: 'Invite people' })
+  await panel.getByRole('button', { name: 'Make a link' }).click()
+  await panel.getByRole('button', { name: 'Copy the link' }).click()
+  await panel.getByRole('status').filter({ hasText: 'Copied' }).waitFor()
+  const address = await panel.getByRole('textbox', { name: 'The invitation' }).inputValue()
+  await other.goto(server.url)
+  await other.bringToFront()
+  expect(await other.evaluate(() => navigator.clipboard.readText())).toBe(address)
+  await context.close()
+}, 30_000)
+
 test('a revoked share closes its readers at once, and answers like one that never was', async () => {
   const id = await createRoom(wire, 'Closed')
   const shared = await share(id)

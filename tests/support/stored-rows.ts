@@ -21,3 +21,26 @@ export function storedRows<Name extends keyof Tables>(page: Page, table: Name): 
     }
   }, table)
 }
+
+/** Keeps everybody else from writing into a table, as a device that is slow does, until the result is called. */
+export async function holdTable(page: Page, table: keyof Tables): Promise<() => Promise<void>> {
+  const held = await page.evaluateHandle(async (name: string) => {
+    const opening = indexedDB.open(`confab-${document.body.dataset.person}`)
+    await new Promise((resolve) => opening.addEventListener('success', resolve))
+    const database = opening.result
+    const transaction = database.transaction(name, 'readwrite')
+    const hold = { released: false, over: new Promise((resolve) => transaction.addEventListener('complete', resolve)) }
+    const store = transaction.objectStore(name)
+    const goOn = () => {
+      if (!hold.released) store.count().addEventListener('success', goOn)
+    }
+    goOn()
+    void hold.over.then(() => database.close())
+    return hold
+  }, table)
+  return () =>
+    held.evaluate(async (hold) => {
+      hold.released = true
+      await hold.over
+    })
+}

@@ -571,4 +571,27 @@ describe('earlier messages', () => {
     await eventually(async () => (await texts(one, id)).length === 120)
     expect(await one.store.db.rooms.get(id)).toMatchObject({ complete: true, oldest: 2 })
   })
+
+  test('are asked for again when the server could not bring them, on the same connection', async () => {
+    const server = new ModelServer()
+    const { id } = server.open().row
+    for (let index = 0; index < 80; index++) server.room(id).send(server.person, `n${index}`, 'note')
+    const clock = new FakeClock()
+    const one = tab(server, id, { clock, random: () => 1 })
+    one.line.connect()
+    await eventually(async () => {
+      clock.advance(20)
+      return (await cursor(one, id)) === 81 && one.store.connection.current === 'online'
+    })
+    let asked = 0
+    server.before = (procedure) => {
+      if (procedure === 'conversation.history' && ++asked < 3) throw new ORPCError('UNAVAILABLE', { defined: true, data: {} })
+    }
+    one.store.requests.send({ kind: 'earlier', conversationId: id, limit: 50 })
+    await eventually(async () => {
+      clock.advance(100)
+      return (await texts(one, id)).length === 80
+    })
+    expect(asked).toBe(3)
+  })
 })

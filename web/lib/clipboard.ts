@@ -14,9 +14,11 @@ function copyBySelection(text: string): boolean {
   area.value = text
   area.className = 'visually-hidden'
   const focused = document.activeElement
-  document.body.append(area)
+  // Outside of an open dialog nothing can be selected, and the browser would say that it has copied what is not.
+  const around = [...document.querySelectorAll('dialog:modal')].at(-1) ?? document.body
+  around.append(area)
   area.select()
-  const copied = document.execCommand('copy')
+  const copied = document.activeElement === area && document.execCommand('copy')
   area.remove()
   if (focused instanceof HTMLElement) focused.focus()
   return copied

@@ -8,6 +8,9 @@ export type SendFailure =
   | { code: 'invalid' }
   | { code: 'internal' }
 
+/** When the store of this device has not taken what was written. */
+export const NOT_KEPT = 'This could not be kept: the storage of this browser is full or closed. Free some space and send it again.'
+
 /** Why a message of one's own was not taken. */
 export function refusalSentence(refusal: SendFailure): string {
   switch (refusal.code) {

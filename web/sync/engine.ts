@@ -100,6 +100,7 @@ class Engine {
     this.#status.stop()
     this.#outbox.stop()
     this.#presence.stop()
+    this.#history.offline()
     this.#background?.offline()
     this.#rooms.disconnected()
     this.#frames.stop()
@@ -114,8 +115,6 @@ class Engine {
 
   #stateOfWire(): void {
     switch (this.#wire.state) {
-      case 'online':
-        return
       case 'connecting':
       case 'waiting':
         if (this.#state.kind !== 'connecting') this.#lost()
@@ -127,6 +126,7 @@ class Engine {
         this.#end()
         this.#store.outdated.set(true)
         return this.#store.connection.set('offline')
+      case 'online':
       case 'closed':
         return
     }
@@ -136,6 +136,7 @@ class Engine {
     this.#state = { kind: 'connecting' }
     this.#outbox.offline()
     this.#presence.offline()
+    this.#history.offline()
     this.#background?.offline()
     this.#rooms.disconnected()
   }

@@ -1,0 +1,46 @@
+import { afterAll, expect, test } from 'bun:test'
+import type { Page } from 'playwright'
+import { DESKTOP, signIn } from '../support/browser.ts'
+import { setBrowserStage } from '../support/browser-stage.ts'
+import { connected, createRoom, online, openRoom, reply, say } from '../support/room-page.ts'
+
+/* Parts of the page that come later, where they could not be had when they were wanted first. */
+
+const { server, browser, wire, owner, stop } = await setBrowserStage()
+afterAll(stop, 30_000)
+
+// Without the service worker, as over plain http in a network at home: it would have the files.
+async function newPage(): Promise<Page> {
+  const context = await browser.newContext({ viewport: DESKTOP, serviceWorkers: 'block' })
+  await signIn(context, server, owner.cookie)
+  return context.newPage()
+}
+
+test('what draws replies comes with the next connection', async () => {
+  const id = await createRoom(wire, 'Parts')
+  const page = await newPage()
+  await openRoom(page, server, id)
+  await say(page, 'a list [[chunks=400 every=30]]')
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await reply(page, 'stopped').waitFor()
+  await page.route(/assets\/(reply|markdown-view)-/, (route) => route.abort())
+  await page.reload()
+  await reply(page, 'stopped').waitFor()
+  expect(
+    await page
+      .getByRole('button', { name: 'Try again' })
+      .or(page.getByRole('button', { name: 'Continue' }))
+      .count(),
+  ).toBe(0)
+  await page.unrouteAll()
+  await page.context().setOffline(true)
+  await connected(page, 'offline')
+  await page.context().setOffline(false)
+  await online(page)
+  await page
+    .getByRole('button', { name: 'Try again' })
+    .or(page.getByRole('button', { name: 'Continue' }))
+    .waitFor()
+  await reply(page, 'stopped').locator('.markdown:not(.plain)').waitFor()
+  await page.context().close()
+}, 40_000)
