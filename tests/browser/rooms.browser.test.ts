@@ -246,7 +246,7 @@ test('by keys alone: about the list, moving what is pinned, the menu, renaming, 
   await shows(page, ['Pinned', ['First', 'Second', 'Third']])
   await row(page, 'First').getByRole('link').focus()
   const focused = (title: string) =>
-    eventually(() => page.evaluate((wanted) => document.activeElement?.textContent?.includes(wanted) ?? false, title))
+    eventually(() => page.evaluate((wanted) => document.activeElement?.closest('[data-id]')?.textContent?.includes(wanted) ?? false, title))
   await page.keyboard.press('ArrowDown')
   await focused('Second')
   await page.keyboard.press('End')
@@ -381,9 +381,16 @@ test('of thousands of rooms a few rows are drawn, the one that is open is found,
   expect(await rooms(page).getByRole('listitem').count()).toBeLessThan(80)
   await row(page, 'The one that is open').getByRole('link').focus()
   await page.keyboard.press('End')
-  await eventually(() => page.evaluate(() => document.activeElement?.textContent?.includes('Room 3000') ?? false), 30_000)
-  await page.keyboard.press('Home')
-  await eventually(() => page.evaluate(() => document.activeElement?.textContent?.includes('Room 1') ?? false), 30_000)
+  await eventually(
+    () => page.evaluate(() => document.activeElement?.closest('[data-id]')?.textContent?.includes('Room 3000') ?? false),
+    30_000,
+  )
+  // Faster than the rows come: no key is lost.
+  for (const key of ['Home', 'End', 'Home']) await page.keyboard.press(key)
+  await eventually(
+    () => page.evaluate(() => document.activeElement?.closest('[data-id]')?.textContent?.includes('Room 1') ?? false),
+    30_000,
+  )
   expect(await rooms(page).getByRole('listitem').count()).toBeLessThan(80)
   await wire.close()
   await page.context().close()
