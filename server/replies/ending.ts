@@ -1,9 +1,10 @@
 import type { Author, Usage } from '#contract'
 import type { Operation } from '../database/operations.ts'
+import { byIds } from '../database/messages.ts'
 import { finish, type Outcome } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import type { Ending, Journal } from './journal.ts'
+import type { Ending, Journal, LeftBehind } from './journal.ts'
 import type { Ref, ReplyParts } from './parts.ts'
 import { untilDone } from './pause.ts'
 
@@ -75,6 +76,8 @@ export type Stop = { readonly by: Author; readonly operation?: Operation | undef
 /** Ends a reply that is not being asked for because somebody has stopped it. From the first moment on it is never asked for again. */
 export async function stopUnasked(parts: ReplyParts, reply: Ref, stop: Stop, closing: AbortSignal): Promise<void> {
   const { text, ...ending } = { ...NOTHING_SAID, state: 'stopped', stoppedBy: stop.by, operation: stop.operation } satisfies Outcome
+  const left = parts.journals.left().find(({ id }) => id === reply.id)
+  if (left) return stopLeft(parts, left, ending, closing)
   const at = new Date()
   let journal: Journal | null = null
   try {
@@ -85,6 +88,20 @@ export async function stopUnasked(parts: ReplyParts, reply: Ref, stop: Stop, clo
   }
   await write(parts, reply, { ...ending, text }, closing, at)
   journal?.remove()
+}
+
+/** Ends a reply whose end could not be written before, with what was seen of it: as it had ended by itself, otherwise as stopped. */
+async function stopLeft(parts: ReplyParts, left: LeftBehind, stopped: Ending, closing: AbortSignal): Promise<void> {
+  const [found] = await byIds(parts.db, [left.id])
+  const { thoughts, used } = left
+  const ending = left.ending ?? { ...stopped, ...used, ...(thoughts && { thoughts }) }
+  await write(parts, left, { ...ending, text: found ? textSeen(left, found.row.text) : null }, closing, left.endedAt ?? new Date())
+  left.remove()
+}
+
+/** The text of a reply as it was seen, when its row still has what was kept of it before; null: its row has it all. */
+export function textSeen({ kept, text }: LeftBehind, row: string): string | null {
+  return kept === null ? null : row.slice(0, kept) + text
 }
 
 /** Ends a reply that was asked for: first in its journal, then in the database. Returns whether its room is to get a title now. */

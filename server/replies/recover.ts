@@ -5,7 +5,7 @@ import { finish, openReplies, type Outcome, putBack } from '../database/replies.
 import type { Db } from '../database/open.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
-import { NOTHING_SAID, writeSome } from './ending.ts'
+import { NOTHING_SAID, textSeen, writeSome } from './ending.ts'
 import type { LeftBehind, Used } from './journal.ts'
 import type { Asked, Ref, ReplyParts } from './parts.ts'
 import type { ReplyQueue } from './queue.ts'
@@ -64,7 +64,7 @@ async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {
     parts.log.warn('reply.of_another_database', { reply: left.id })
     return
   }
-  const text = left.kept === null ? null : found.row.text.slice(0, left.kept) + left.text
+  const text = textSeen(left, found.row.text)
   if (left.ending !== null && left.endedAt !== null) {
     const at = left.endedAt
     await writeSome({ ...left.ending, text }, (how) => finish(parts.db, left, how, parts.model.speaker, at), isUnavailable)

@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (reply.state === 'queued') waiting.push(reply)",
     "if (reply.state === 'queued') continue",
   ),
-  mutant('loses at a start what was kept from before', RECOVER, 'found.row.text.slice(0, left.kept) + left.text', 'left.text'),
+  mutant('loses at a start what was kept from before', ENDING, 'row.slice(0, kept) + text', 'text'),
   mutant(
     'leaves a reply as it was that was being written',
     RECOVER,

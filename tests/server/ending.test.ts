@@ -12,6 +12,7 @@ import { person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { usageSince } from '../../server/database/usage.ts'
 import { Budgets } from '../../server/replies/budgets.ts'
+import { NOTHING_SAID } from '../../server/replies/ending.ts'
 import { readChunk } from '../../server/replies/gemini-chunk.ts'
 import { openJournals } from '../../server/replies/journal.ts'
 import type { ModelEvent, ModelRequest } from '../../server/replies/model.ts'
@@ -122,6 +123,20 @@ for (const [how, code] of [
     expect(await ended(stuck.id)).toMatchObject({ state: 'interrupted', text: 'people have read this' })
   })
 }
+
+test('what was seen of a reply that a start has left in its journal is kept when somebody stops it, and how it had ended', async () => {
+  const { parts, queue } = await start(async function* () {})
+  const [open, done] = [await ask(), await ask()]
+  for (const reply of [open, done]) {
+    await begin(database.db, reply)
+    const journal = parts.journals.create({ id: reply.id, conversationId: reply.conversationId, kept: 0 })
+    journal.append('people have read this')
+    if (reply === done) journal.end({ ...NOTHING_SAID, state: 'complete' }, new Date(5_000))
+    await queue.stop(reply, { by: ada })
+  }
+  expect(await ended(open.id)).toMatchObject({ state: 'stopped', text: 'people have read this', stoppedBy: { id: ada.id } })
+  expect(await ended(done.id)).toMatchObject({ state: 'complete', text: 'people have read this', finishedAt: 5_000 })
+})
 
 test('what the provider says of itself can be stored', () => {
   const chunk = readChunk({ modelVersion: 'm\0\ud800', candidates: [{ finishReason: 'ST\0OP' }], promptFeedback: { blockReason: 'A\0' } })
