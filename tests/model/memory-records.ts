@@ -647,7 +647,7 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, live, though
               ...(said && said.thoughts !== '' && { thoughts: { text: storable(said.thoughts), ms: 0 } }),
             }
           : {}
-      const kept = thoughts ? {} : { thoughts: null }
+      const kept = { usage: null, ...(thoughts ? {} : { thoughts: null }) }
       const made = newId()
       const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
       memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open, ...kept })
