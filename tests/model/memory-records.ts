@@ -414,13 +414,13 @@ export const path: typeof messages.path = (db, toId, most) =>
     return steps
   })
 
-export const countBeyond: typeof messages.countBeyond = (db, toId, steps) =>
+export const countBeyond: typeof messages.countBeyond = (db, toId, steps, most) =>
   transaction(db, (memory) => {
     let count = 0
     let depth = 0
     for (let row = memory.messages.get(toId); row; row = row.parentId === null ? undefined : memory.messages.get(row.parentId))
       if (depth++ > steps && row.kind !== 'note' && row.deletedAt === null) count++
-    return count
+    return Math.min(count, most + 1)
   })
 
 const BLANK = {
