@@ -47,6 +47,8 @@ export const LIMITS = {
   sharedRows: 200,
   sharedReaders: 500,
   usageDays: 366,
+  /** Messages that were left out of a request are counted so far back beyond what it looks at; a larger number is that of the least there are. */
+  leftOut: 1_000,
   /** Of what is looked for in messages, and what is found of it at once. */
   queryLength: 200,
   searchHits: 50,

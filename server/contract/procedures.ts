@@ -45,7 +45,7 @@ export const contract = {
      * `more`: the list goes on from the cursor.
      */
     list: procedure(
-      strict({ since: Type.Optional(Type.String({ maxLength: 64 })) }),
+      strict({ since: Type.Optional(Type.String({ maxLength: 80 })) }),
       strict({
         conversations: Type.Array(Conversation),
         /** What these rooms are to the caller. */

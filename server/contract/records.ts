@@ -134,7 +134,7 @@ export const Reply = strict({
   usage: nullable(Usage),
   /** What the model said of its thinking, in Markdown, and how long it thought before the first word; null: nothing. Known when the reply has ended. */
   thoughts: nullable(Thoughts),
-  /** How many of the oldest messages did not fit into what the model was asked; known when the reply has ended. */
+  /** How many of the oldest messages did not fit into what the model was asked, beyond `LIMITS.leftOut` at least so many; known when the reply has ended. */
   omitted: Type.Integer({ minimum: 0 }),
   /** Why it did not end well; while it streams, why the model has to be asked again. */
   failure: nullable(Failure),

@@ -109,6 +109,8 @@ async function copyMessages(tx: Transaction, { id, from, toId, live, thoughts }:
     failure: sql`case when ${open} then '{"code":"restarted"}'::jsonb else ${message.failure} end`,
     retryAt: sql`case when ${open} then null else ${message.retryAt} end`,
     finishedAt: sql`case when ${open} then now() else ${message.finishedAt} end`,
+    // It was spent in the other room, and is counted there.
+    usage: sql`null::jsonb`,
     thoughts: thoughts
       ? sql`case when ${open} and said.thoughts ->> 'text' <> '' then said.thoughts else ${message.thoughts} end`
       : sql`null::jsonb`,

@@ -1,5 +1,5 @@
 import { and, asc, eq, gte, isNull, or, sql } from 'drizzle-orm'
-import { type Arrangement, type Conversation, LIMITS, type Membership } from '#contract'
+import { type Arrangement, type Conversation, isId, LIMITS, type Membership } from '#contract'
 import { toArrangement } from './arrangements.ts'
 import { type ConversationRow, toConversation } from './conversations.ts'
 import type { Db } from './open.ts'
@@ -9,7 +9,10 @@ import { arrangement, conversation, departure, member } from './schema.ts'
 const PAGE_UNITS = 200_000
 /** What a row costs beside its texts. */
 const ROW_UNITS = 500
-const CURSOR = /^(p?)(\d{1,19})$/
+/** The end of a list: where the next one begins. */
+const END = /^(\d{1,19})$/
+/** The end of a page: of its list, and its last row's. */
+const PAGE = /^(\d{1,19})\.(\d{1,19})\.([\da-f-]{36})$/
 
 const lastChange = sql`greatest(${conversation.changed}, ${member.changed}, ${arrangement.changed})`
 
@@ -29,7 +32,8 @@ export type Listing = {
  *
  * The cursor that ends a list is the xmin of a snapshot taken before its rows are read: a transaction that had not ended by then has an id at or above
  * it and is found by the next call, whatever the order of the commits. One that this database has not reached yet comes from before a restore; it is
- * answered with everything. The cursor of a page (`p…`) is the last row's own transaction, which one transaction shares with few other rows.
+ * answered with everything. The cursor of a page is that of the first page's snapshot, for what commits while the list is read may belong before rows
+ * that were told already, and its last row's place: one transaction may have changed any number of rooms.
  */
 export async function list(db: Db, personId: string, since: string | null): Promise<Listing> {
   const [now] = await db
@@ -39,8 +43,10 @@ export async function list(db: Db, personId: string, since: string | null): Prom
     })
     .from(sql`(select pg_current_snapshot() as value) as snapshot`)
   if (!now) throw new Error('no snapshot')
-  const [, page, number] = CURSOR.exec(since ?? '') ?? []
-  const cursor = number !== undefined && (page !== '' || BigInt(number) <= BigInt(now.to)) ? number : null
+  const after = placeOf(since ?? '')
+  const [, end] = END.exec(since ?? '') ?? []
+  const from = after?.from ?? now.from
+  const cursor = after?.from ?? (end !== undefined && BigInt(end) <= BigInt(now.to) ? end : null)
   const mine = eq(member.personId, personId)
   const rows = await db
     .select({ row: conversation, arranged: arrangement, role: member.role, read: member.read, changed: sql<string>`${lastChange}::text` })
@@ -50,7 +56,12 @@ export async function list(db: Db, personId: string, since: string | null): Prom
     .where(
       cursor === null
         ? and(mine, isNull(conversation.deletedAt))
-        : and(mine, or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)), gte(arrangement.changed, xid(cursor)))),
+        : and(
+            mine,
+            after
+              ? sql`(${lastChange}, ${conversation.id}) > (${xid(after.changed)}, ${after.id}::uuid)`
+              : or(gte(conversation.changed, xid(cursor)), gte(member.changed, xid(cursor)), gte(arrangement.changed, xid(cursor))),
+          ),
     )
     .orderBy(asc(lastChange), asc(conversation.id))
     .limit(LIMITS.listRows + 1)
@@ -70,20 +81,25 @@ export async function list(db: Db, personId: string, since: string | null): Prom
     memberships: shown.map(({ row, role, read }) => ({ conversationId: row.id, role, read })),
     arrangements: shown.flatMap(({ arranged }) => (arranged ? [toArrangement(arranged)] : [])),
     gone: gone.map(({ id }) => id),
-    cursor: more ? `p${last.changed}` : now.from,
+    cursor: more ? `${from}.${last.changed}.${last.row.id}` : from,
     complete: cursor === null,
     more,
   }
 }
 
-/** How many rows fit a page; at least two, or a page could end where it began. */
+/** How many rows fit a page; at least one. */
 function fit(rows: readonly { row: ConversationRow }[]): number {
   let units = 0
   for (const [index, { row }] of rows.entries()) {
     units += ROW_UNITS + row.title.length + row.instructions.length + (row.lastText?.length ?? 0)
-    if (index >= LIMITS.listRows || (units > PAGE_UNITS && index >= 2)) return index
+    if (index >= LIMITS.listRows || (units > PAGE_UNITS && index >= 1)) return index
   }
   return rows.length
+}
+
+function placeOf(cursor: string): { from: string; changed: string; id: string } | null {
+  const [, from, changed, id] = PAGE.exec(cursor) ?? []
+  return from !== undefined && changed !== undefined && id !== undefined && isId(id) ? { from, changed, id } : null
 }
 
 function xid(value: string) {

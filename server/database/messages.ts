@@ -144,16 +144,21 @@ export async function path(db: Queryable, toId: string, most: { steps: number; u
     .orderBy(sql`steps.depth desc`)
 }
 
-/** How many prompts and replies the path that leads to a message has beyond its last `steps`. */
-export async function countBeyond(db: Queryable, toId: string, steps: number): Promise<number> {
-  const far = sql`(
+/**
+ * How many prompts and replies the path that leads to a message has beyond its last `steps`. Beyond `most` they are not counted: it is then one more,
+ * and a long room costs no more than one of that length.
+ */
+export async function countBeyond(db: Queryable, toId: string, steps: number, most: number): Promise<number> {
+  const beyond = sql`(
     with recursive path as (
-      select id, parent_id, kind, deleted_at, 0 as depth from message where id = ${toId}
+      select parent_id, 0 as depth, 0 as count from message where id = ${toId}
       union all
-      select m.id, m.parent_id, m.kind, m.deleted_at, path.depth + 1 from message m join path on m.id = path.parent_id
+      select m.parent_id, path.depth + 1,
+        path.count + case when path.depth >= ${steps}::int and m.kind <> 'note' and m.deleted_at is null then 1 else 0 end
+      from message m join path on m.id = path.parent_id where path.count <= ${most}::int
     )
-    select id from path where depth > ${steps} and kind <> 'note' and deleted_at is null
-  ) as far`
-  const [found] = await db.select({ count: sql<number>`count(*)::int` }).from(far)
+    select count from path
+  ) as beyond`
+  const [found] = await db.select({ count: sql<number>`coalesce(max(count), 0)::int` }).from(beyond)
   return found?.count ?? 0
 }

@@ -1,4 +1,4 @@
-import type { Failure, Thoughts } from '#contract'
+import { type Failure, LIMITS, type Thoughts } from '#contract'
 import { countBeyond, path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
@@ -106,7 +106,7 @@ function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Pro
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
       const { instructions, temperature, thinking, text: kept, thoughts, retryAt } = reply
       const name = reply.model ?? model.name
-      const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length)
+      const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length, LIMITS.leftOut)
       const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
       const refused = look && (await afford(budgets, run, look, request))
       const prompt = steps.findLast((step) => step.kind === 'prompt')?.text ?? ''

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { type Conversation, type Message, newId } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
-import { connect, type TestClient } from '../support/client.ts'
+import { connect, readShare, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
 import { admit, enter, type Entered, introduce, shareRoom } from '../support/people.ts'
@@ -149,6 +149,7 @@ test('a room goes on elsewhere from any message: a copy of its path, and nothing
   await bob.rpc.message.send({ id: newId(), conversationId: id, text: 'between us', kind: 'note', replyId: newId() })
   const unwanted = await ask(bob, id, 'unwanted')
   const copy = { id: newId(), of: first.replyId }
+  const used = await ada.rpc.usage.report({ days: 1 })
   const made = await bob.rpc.conversation.fork(copy)
   expect(made).toMatchObject({ id: copy.id, count: 2, instructions: 'Be brief.', temperature: 0.5, thinking: 'low' })
   expect(await bob.rpc.conversation.fork(copy)).toEqual(made)
@@ -159,6 +160,10 @@ test('a room goes on elsewhere from any message: a copy of its path, and nothing
   ])
   expect(copied[0]).toMatchObject({ author: { name: 'Ada' }, parentId: null })
   expect(copied.at(-1)?.id).toBe(made.headId ?? '')
+  // What was spent was spent where it was asked: neither the server's sums nor those of the replies of both rooms count it twice.
+  expect(await ada.rpc.usage.report({ days: 1 })).toEqual(used)
+  expect((await rows(id)).messages.get(first.replyId)).toMatchObject({ usage: { output: expect.any(Number) } })
+  expect(copied.at(-1)).toMatchObject({ kind: 'reply', state: 'complete', usage: null })
   // It is nobody else's, and what is said there is heard only there.
   await expect(ada.rpc.conversation.join({ id: copy.id, since: 0, limit: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await bob.join(copy.id)
@@ -202,6 +207,63 @@ test('a reply that is being written goes on elsewhere as far as it is, and what 
   expect((await ada.hearEnd(running.replyId)).text).toBe('Half of it')
 })
 
+test('what the model thought reaches no reader of a share: on no page, by no frame, in no copy and in no copy of a copy', async () => {
+  const id = await room()
+  const { token } = await shareRoom(ada, id)
+  const secret = `thought-${newId()}`
+  const think = async (text: string, heard: () => boolean) => {
+    const ids = { id: newId(), replyId: newId() }
+    await ada.rpc.message.send({ ...ids, conversationId: id, text: `[[hand]] ${ids.id}`, kind: 'prompt' })
+    const answer = await emulator.next({ prompt: ids.id })
+    await answer.thought(secret)
+    await answer.write(text)
+    await eventually(async () => heard())
+    return { ...ids, answer }
+  }
+  const end = async ({ replyId, answer }: Awaited<ReturnType<typeof think>>) => {
+    await answer.finish()
+    expect((await ada.hearEnd(replyId)).row.thoughts?.text).toBe(secret)
+  }
+  const get = async (path = '') => (await fetch(new URL(`/s/${token}${path}`, server.url))).text()
+  const first = await readShare(server, token)
+  const one = await think('the first answer', () => first.frames.join('').includes('the first answer'))
+  // Somebody comes while it is written: the page that they catch up by has the live text.
+  const second = await readShare(server, token)
+  await eventually(async () => second.frames.join('').includes('the first answer'))
+  const halfway = await get()
+  await end(one)
+  const two = await think('the second answer', () => second.frames.join('').includes('the second answer'))
+  await end(two)
+  await eventually(async () =>
+    [first, second].every(({ frames }) => frames.some((frame) => frame.includes('"complete"') && frame.includes(two.replyId))),
+  )
+  const pages = [halfway, await get(), await get(`?to=${one.replyId}`), ...first.frames, ...second.frames]
+  for (const { close } of [first, second]) close()
+  expect(pages[2]).toContain('the first answer')
+  expect(pages[2]).not.toContain('the second answer')
+
+  const [copyId, again] = [newId(), newId()]
+  const headers = { origin: new URL(server.url).origin, cookie: bobsCookie.cookie }
+  await fetch(new URL(`/s/${token}/copy`, server.url), {
+    method: 'POST',
+    headers,
+    body: new URLSearchParams({ id: copyId }),
+    redirect: 'manual',
+  })
+  const { headId } = (await rows(copyId, bob)).conversation
+  await bob.rpc.conversation.fork({ id: again, of: headId ?? '' })
+  for (const made of [copyId, again]) {
+    const answers = [
+      await bob.rpc.conversation.join({ id: made, since: 0, limit: 9 }),
+      await bob.rpc.conversation.pull({ id: made, since: 1, limit: 9 }),
+      await bob.rpc.conversation.history({ id: made, before: 99, limit: 9 }),
+    ]
+    for (const { messages } of answers) expect(messages.filter(({ text }) => text.endsWith('answer'))).toHaveLength(2)
+    pages.push(JSON.stringify(answers))
+  }
+  for (const page of pages) expect(page).not.toContain(secret)
+})
+
 test('whoever reads a share is shown the version that the room shows', async () => {
   const id = await room()
   const first = await ask(ada, id, 'shared as it was')
@@ -213,16 +275,9 @@ test('whoever reads a share is shown the version that the room shows', async () 
   const page = async () => (await fetch(new URL(`/s/${share.token}`, server.url))).text()
   const otherwise = await page()
   expect([otherwise.includes(edit.id), otherwise.includes(first.id)]).toEqual([true, false])
-  // Bun's WebSocket takes headers; the browser's type of the constructor does not know them.
-  const Socket = WebSocket as unknown as new (url: URL, options: { headers: Record<string, string> }) => WebSocket
-  const socket = new Socket(new URL(`/s/${share.token}/live`, server.url.replace('http', 'ws')), {
-    headers: { origin: new URL(server.url).origin },
-  })
-  const heard: string[] = []
-  socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => void heard.push(String(data)))
-  await eventually(async () => heard.length > 0)
+  const { frames: heard, close } = await readShare(server, share.token)
   await ada.rpc.message.select({ id: first.id })
   await eventually(async () => heard.includes(JSON.stringify(['head', first.replyId])))
-  socket.close()
+  close()
   expect(await page()).toContain(first.id)
 })

@@ -299,8 +299,11 @@ export function keptOf(memory: Memory, conversationId: string, personId: string)
 
 export const list: typeof listing.list = (db, personId, since) =>
   transaction(db, (memory) => {
-    const [, page, number] = /^(p?)(\d{1,19})$/.exec(since ?? '') ?? []
-    const cursor = number !== undefined && (page !== '' || BigInt(number) <= memory.transaction) ? BigInt(number) : null
+    const [, begun, changedAt, afterId] = /^(\d{1,19})\.(\d{1,19})\.([\da-f-]{36})$/.exec(since ?? '') ?? []
+    const after = begun && changedAt && afterId ? { from: BigInt(begun), changed: BigInt(changedAt), id: afterId } : null
+    const [, end] = /^(\d{1,19})$/.exec(since ?? '') ?? []
+    const cursor = after?.from ?? (end !== undefined && BigInt(end) <= memory.transaction ? BigInt(end) : null)
+    const from = after?.from ?? memory.transaction
     const found = [...memory.rooms.values()]
       .flatMap(({ row, members, kept: keptBy }) => {
         const place = members.get(personId)
@@ -309,21 +312,25 @@ export const list: typeof listing.list = (db, personId, since) =>
         const changed = [BigInt(row.changed), place.changed, kept?.changed ?? 0n]
         return [{ row, place, kept, last: changed.reduce((left, right) => (left > right ? left : right)) }]
       })
-      .filter(({ row, last }) => (cursor === null ? row.deletedAt === null : last >= cursor))
+      .filter(({ row, last }) => {
+        if (after) return last > after.changed || (last === after.changed && compare(row.id, after.id) > 0)
+        return cursor === null ? row.deletedAt === null : last >= cursor
+      })
       .sort((left, right) => Number(left.last - right.last) || compare(left.row.id, right.row.id))
     let units = 0
     const shown = found.slice(0, LIMITS.listRows).filter(({ row: { title, instructions, lastText } }, index) => {
       units += LIST_ROW_UNITS + title.length + instructions.length + (lastText?.length ?? 0)
-      return units <= LIST_UNITS || index < 2
+      return units <= LIST_UNITS || index < 1
     })
     const more = shown.length < found.length
+    const ending = shown.at(-1)
     return {
       conversations: shown.map(({ row }) => toConversation(row)),
       memberships: shown.map(({ row, place: { role, read } }) => ({ conversationId: row.id, role, read })),
       arrangements: shown.flatMap(({ kept }) => (kept ? [withoutChange(kept)] : [])),
       // Nobody leaves a room here.
       gone: [],
-      cursor: more ? `p${shown.at(-1)?.last}` : String(memory.transaction),
+      cursor: more ? `${from}.${ending?.last}.${ending?.row.id}` : String(from),
       complete: cursor === null,
       more,
     }
@@ -407,13 +414,13 @@ export const path: typeof messages.path = (db, toId, most) =>
     return steps
   })
 
-export const countBeyond: typeof messages.countBeyond = (db, toId, steps) =>
+export const countBeyond: typeof messages.countBeyond = (db, toId, steps, most) =>
   transaction(db, (memory) => {
     let count = 0
     let depth = 0
     for (let row = memory.messages.get(toId); row; row = row.parentId === null ? undefined : memory.messages.get(row.parentId))
       if (depth++ > steps && row.kind !== 'note' && row.deletedAt === null) count++
-    return count
+    return Math.min(count, most + 1)
   })
 
 const BLANK = {
@@ -640,7 +647,7 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, live, though
               ...(said && said.thoughts !== '' && { thoughts: { text: storable(said.thoughts), ms: 0 } }),
             }
           : {}
-      const kept = thoughts ? {} : { thoughts: null }
+      const kept = { usage: null, ...(thoughts ? {} : { thoughts: null }) }
       const made = newId()
       const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
       memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open, ...kept })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { and, eq, ne } from 'drizzle-orm'
 import { LIMITS, newId, type Person } from '#contract'
-import { create } from '../../server/database/conversations.ts'
+import { create, thisTransaction } from '../../server/database/conversations.ts'
 import { list } from '../../server/database/listing.ts'
 import { findLink, linksOf, makeLink, revokeLink, spendLink } from '../../server/database/links.ts'
 import { admit, changeRole, lockMembers, removeMember } from '../../server/database/members.ts'
@@ -10,7 +11,7 @@ import { carryOut, isCarriedOut } from '../../server/database/operations.ts'
 import { addPasskey, countUse, findPasskey, passkeysOf, removePasskey } from '../../server/database/passkeys.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
 import { finish } from '../../server/database/replies.ts'
-import { member, operation as operations, person } from '../../server/database/schema.ts'
+import { conversation, member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { closeSession, forgetExpired, openSession } from '../../server/database/sessions.ts'
 import { sqlState, UNIQUE_VIOLATION } from '../../server/database/sql-state.ts'
@@ -149,6 +150,56 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       const link = await findLink(db, making.tokenHash)
       expect(link && (await revokeLink(db, link, true))).toEqual([eve.id])
       expect(await removeMember(db, ada.id, conversationId, ada.id)).toMatchObject({ kind: 'done', buried: true })
+    })
+
+    test('a list of rooms ends however many one transaction has changed, and misses none that another one changes meanwhile', async () => {
+      const { db } = database
+      const many: Person = { id: newId(), name: 'Many', kind: 'guest' }
+      await db.insert(person).values(many)
+      const made = { revision: 1, createdBy: many.id, changed: thisTransaction }
+      const ids = Array.from({ length: 1_200 }, newId)
+      const before = await list(db, many.id, null)
+      await db.transaction(async (tx) => {
+        await tx.insert(conversation).values(ids.map((id) => ({ ...made, id })))
+        const own = { personId: many.id, role: 'owner', changed: thisTransaction } as const
+        await tx.insert(member).values(ids.map((conversationId) => ({ ...own, conversationId })))
+      })
+      const drain = async (since: string | null, onPage: () => unknown = () => undefined) => {
+        const heard: string[] = []
+        let page = await list(db, many.id, since)
+        for (let pages = 1; ; pages++) {
+          heard.push(...page.conversations.map(({ id }) => id))
+          if (!page.more) return { heard, cursor: page.cursor }
+          expect(pages).toBeLessThan(10)
+          await onPage()
+          page = await list(db, many.id, page.cursor)
+        }
+      }
+      for (const since of [null, before.cursor]) {
+        const { heard } = await drain(since)
+        expect(heard.toSorted()).toEqual(ids.toSorted())
+      }
+      // One connection is all that the embedded database has.
+      if (kind === 'embedded') return
+      const late = ids[0] ?? ''
+      const wait = { written: Promise.withResolvers<void>(), commit: Promise.withResolvers<void>() }
+      const writing = db.transaction(async (tx) => {
+        await tx.update(conversation).set({ title: 'Late', changed: thisTransaction }).where(eq(conversation.id, late))
+        wait.written.resolve()
+        await wait.commit.promise
+      })
+      await wait.written.promise
+      await db
+        .update(conversation)
+        .set({ changed: thisTransaction })
+        .where(and(eq(conversation.createdBy, many.id), ne(conversation.id, late)))
+      const { heard, cursor } = await drain(before.cursor, () => {
+        wait.commit.resolve()
+        return writing
+      })
+      expect(new Set(heard)).toEqual(new Set(ids))
+      // Its transaction was begun before those that the first page ended with, and not to be seen then.
+      expect((await drain(cursor)).heard).toContain(late)
     })
 
     test('a passkey belongs to one person and one host, is counted upwards, and there are so many at most', async () => {

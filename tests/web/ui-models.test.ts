@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { ModelFacts } from '#contract'
+import { LIMITS, type ModelFacts } from '#contract'
+import { leftOut, whole } from '../../web/lib/amounts.ts'
 import { fullness, roughly } from '../../web/lib/context.ts'
 import { abilities, modelTitle } from '../../web/lib/model-words.ts'
 import { lastHeading } from '../../web/lib/thinking.ts'
@@ -27,6 +28,12 @@ test('the context is as full as what was read and answered, thoughts apart, of w
 test('the context is full when something was left out, and not before', () => {
   expect(fullness({ usage: usage(1_200, 0, 0), omitted: 0 }, facts)?.percent).toBe(99)
   expect(fullness({ usage: usage(700, 0, 0), omitted: 1 }, facts)?.percent).toBe(100)
+})
+
+test('what was left out is counted as far as the server counts, and no further', () => {
+  expect(leftOut(1, 'message')).toBe('1 message')
+  expect(leftOut(LIMITS.leftOut, 'message')).toBe(`${whole(LIMITS.leftOut)} messages`)
+  expect(leftOut(LIMITS.leftOut + 1, 'message')).toBe(`more than ${whole(LIMITS.leftOut)} messages`)
 })
 
 test('of a reply that nobody counted, or a model that nobody knows, it is not said', () => {

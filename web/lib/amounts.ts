@@ -1,3 +1,5 @@
+import { LIMITS } from '#contract'
+
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
 const MEBIBYTE = 2 ** 20
 
@@ -9,6 +11,11 @@ export function whole(amount: number): string {
 /** `1 message`, `3 messages`. */
 export function counted(amount: number, one: string, many = `${one}s`): string {
   return `${whole(amount)} ${amount === 1 ? one : many}`
+}
+
+/** 12 earlier messages; of very many it is only known that they are more. */
+export function leftOut(amount: number, one: string): string {
+  return amount > LIMITS.leftOut ? `more than ${counted(LIMITS.leftOut, one)}` : counted(amount, one)
 }
 
 /** 312 MB. */
