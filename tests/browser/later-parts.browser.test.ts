@@ -16,6 +16,14 @@ async function newPage(): Promise<Page> {
   return context.newPage()
 }
 
+/** The connection goes away and comes back, as with a server that is started again. */
+async function reconnect(page: Page): Promise<void> {
+  await page.context().setOffline(true)
+  await connected(page, 'offline')
+  await page.context().setOffline(false)
+  await online(page)
+}
+
 test('what draws replies comes with the next connection', async () => {
   const id = await createRoom(wire, 'Parts')
   const page = await newPage()
@@ -42,5 +50,23 @@ test('what draws replies comes with the next connection', async () => {
     .or(page.getByRole('button', { name: 'Continue' }))
     .waitFor()
   await reply(page, 'stopped').locator('.markdown:not(.plain)').waitFor()
+  await page.context().close()
+}, 40_000)
+
+test('a page whose server has another client by now says so, also where no service worker can be', async () => {
+  const id = await createRoom(wire, 'Updated')
+  const page = await newPage()
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'))
+  await openRoom(page, server, id)
+  await page.waitForResponse(/assets\/updates-/)
+  await page.route(`${server.url}/`, async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/data-build="\w+"/, 'data-build="newer"') })
+  })
+  await reconnect(page)
+  await page.getByText('A new version is ready.').waitFor()
+  await page.getByRole('button', { name: 'Reload' }).click()
+  await page.waitForEvent('load')
+  await online(page)
   await page.context().close()
 }, 40_000)
