@@ -24,7 +24,7 @@ async function reconnect(page: Page): Promise<void> {
   await online(page)
 }
 
-test('what draws replies comes with the next connection', async () => {
+test('what draws replies comes with the next connection, and what searches this device with the next key', async () => {
   const id = await createRoom(wire, 'Parts')
   const page = await newPage()
   await openRoom(page, server, id)
@@ -50,6 +50,18 @@ test('what draws replies comes with the next connection', async () => {
     .or(page.getByRole('button', { name: 'Continue' }))
     .waitFor()
   await reply(page, 'stopped').locator('.markdown:not(.plain)').waitFor()
+
+  // What searches this device is asked for again with the next key.
+  await page.route(/assets\/search-worker-/, (route) => route.abort())
+  const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('search-worker'))
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox', { name: /^Search/ }).waitFor()
+  await failed
+  await page.unrouteAll()
+  const answered = page.waitForResponse(/assets\/search-worker-/)
+  await page.keyboard.type('list')
+  await answered
+  await page.getByRole('option', { name: /a list/ }).waitFor()
   await page.context().close()
 }, 40_000)
 
