@@ -14,7 +14,8 @@ export const model = {
 
 /** Instructions and prompts that the caller has saved: nobody else can see them. */
 export const preset = {
-  list: procedure(nothing, strict({ presets: Type.Array(Preset) })),
+  /** A page of them, by id, behind one of that id. `more`: go on behind the last one. */
+  list: procedure(strict({ after: Type.Optional(Id) }), strict({ presets: Type.Array(Preset), more: Type.Boolean() })),
   /** Makes one, instructions if no kind is said, or changes one, which stays what it is. Idempotent by `id`. BUSY when the caller has as many of a kind as one may have. */
   save: procedure(
     strict({

@@ -48,7 +48,8 @@ export function terms(query: string): Term[] {
 /** The part of a text around the first thing that was found in it, on one line. */
 export function snippet(text: string, looked: readonly Term[]): Snippet {
   const whole = text.normalize('NFC').toWellFormed()
-  const first = Math.min(...looked.map((term) => placeOf(fold(whole), term)).filter((at) => at >= 0))
+  const plain = fold(whole)
+  const first = Math.min(...looked.map((term) => placeOf(plain, term)).filter((at) => at >= 0))
   let start = Number.isFinite(first) ? Math.max(0, first - LEAD_UNITS) : 0
   // From the beginning of a word, where there is one.
   if (start > 0) start = Math.max(start, Math.min(first, whole.indexOf(' ', start) + 1))

@@ -19,8 +19,10 @@ export type SearchHit = Static<typeof SearchHit>
 
 export const search = {
   /**
-   * Messages of the caller's rooms that have every word of the query, newest first; the last word may be the beginning of one, and words in quotes
-   * stand in a row. Replies that are being written are left out. `before`: the last hit of the page before.
+   * Messages of the caller's rooms that have every word of the query, newest first; the last word may be the beginning of one, and words in quotes, or
+   * with marks between them, stand in a row. Case and accents do not count. Of a text its first 64,000 characters are searched, and for words in a row
+   * no more than its first 16,000 words and the first 256 places of each. Replies that are being written are left out. `before`: the last hit of the
+   * page before. A person is answered one search at a time: one more waits, and gives up its place to the next one, RATE_LIMITED.
    */
   messages: procedure(
     strict({

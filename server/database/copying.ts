@@ -1,14 +1,20 @@
-import { inArray } from 'drizzle-orm'
-import { type Conversation, isOpen, LIMITS, type Person, preview } from '#contract'
-import { type Change, type ConversationRow, type Fields, reach, thisTransaction, toConversation } from './conversations.ts'
+import { eq, type SQL, sql } from 'drizzle-orm'
+import { type Conversation, type LiveReply, LIMITS, type Person, preview, storable } from '#contract'
+import {
+  type Change,
+  type ConversationRow,
+  type Fields,
+  reach,
+  thisTransaction,
+  toConversation,
+  type Transaction,
+} from './conversations.ts'
 import type { Db } from './open.ts'
-import { conversation, member, message } from './schema.ts'
-import { sharedPath } from './shares.ts'
+import { conversation, member, message, messageColumns, person } from './schema.ts'
+import { pathBack } from './shares.ts'
 
 /** A copy takes as much as one answer of the database may hold. */
 const WHOLE = { rows: 100_000, units: 100_000_000 }
-/** Rows of one insert: PostgreSQL takes 65,535 parameters. */
-const AT_ONCE = 500
 
 export type Copying = {
   /** Of the new room. */
@@ -16,6 +22,10 @@ export type Copying = {
   readonly from: ConversationRow
   /** The message with which the copied path ends; null: nothing is copied. */
   readonly toId: string | null
+  /** What the replies that are being written have said so far. */
+  readonly live: readonly LiveReply[]
+  /** Whether what the model has thought comes along: whoever only reads a share has not seen it. */
+  readonly thoughts: boolean
   /** What the new room is to have of the old one beside its title and its model. */
   readonly fields?: Fields
 }
@@ -28,29 +38,23 @@ export type Copying = {
 export async function copy(
   db: Db,
   by: Person,
-  { id, from: room, toId, fields }: Copying,
+  copying: Copying,
   speaker: string,
 ): Promise<{ conversation: Conversation; change: Change | null } | null> {
+  const { id, from: room, fields } = copying
   const mine = await reach(db, id, by.id)
   if (mine) return { conversation: toConversation(mine.row), change: null }
-  const path = toId === null ? [] : (await sharedPath(db, room.id, toId, WHOLE)).messages
-  const ids = new Map(path.map((source) => [source.id, crypto.randomUUID()]))
-  const last = path.at(-1)
   return db.transaction(async (tx) => {
-    const [made] = await tx
+    const [begun] = await tx
       .insert(conversation)
       .values({
         id,
-        revision: path.length + 1,
+        revision: 1,
         title: room.title,
         // One that is being looked for is for the other room.
         titling: room.titling === 'open' ? 'open' : 'settled',
         model: room.model,
         ...fields,
-        count: path.length,
-        headId: last ? (ids.get(last.id) ?? null) : null,
-        lastName: last ? (last.kind === 'reply' ? speaker : last.author.name) : null,
-        lastText: last ? preview(last.text, LIMITS.previewLength) : null,
         // What the model costs is not a guest's to decide, in a room of their own either.
         guestsAsk: by.kind !== 'guest',
         createdBy: by.id,
@@ -58,44 +62,77 @@ export async function copy(
       })
       .onConflictDoNothing()
       .returning()
-    if (!made) return null
-    await tx.insert(member).values({ conversationId: id, personId: by.id, role: 'owner', read: path.length, changed: thisTransaction })
-    for (let from = 0; from < path.length; from += AT_ONCE) {
-      const sources = path.slice(from, from + AT_ONCE)
-      const originals = await tx
-        .select()
-        .from(message)
-        .where(
-          inArray(
-            message.id,
-            sources.map((source) => source.id),
-          ),
-        )
-      const byId = new Map(originals.map((row) => [row.id, row]))
-      const copies = sources.flatMap((source, index) => {
-        const row = byId.get(source.id)
-        const copyId = ids.get(source.id)
-        if (!row || copyId === undefined) return []
-        const place = from + index + 2
-        const previous = path[from + index - 1]
-        const open = row.state !== null && isOpen(row.state)
-        return [
-          {
-            ...row,
-            id: copyId,
-            conversationId: id,
-            parentId: previous ? (ids.get(previous.id) ?? null) : null,
-            position: place,
-            revision: place,
-            ...(open
-              ? { state: 'interrupted' as const, failure: { code: 'restarted' as const }, retryAt: null, finishedAt: new Date() }
-              : {}),
-          },
-        ]
+    if (!begun) return null
+    const count = await copyMessages(tx, copying)
+    await tx.insert(member).values({ conversationId: id, personId: by.id, role: 'owner', read: count, changed: thisTransaction })
+    const [last] = await tx
+      .select({
+        id: message.id,
+        kind: message.kind,
+        text: sql<string>`left(${message.text}, ${LIMITS.previewLength * 8})`,
+        author: person.name,
       })
-      if (copies.length > 0) await tx.insert(message).values(copies)
+      .from(message)
+      .leftJoin(person, eq(person.id, message.authorId))
+      .where(eq(message.conversationId, id))
+      .orderBy(sql`${message.position} desc`)
+      .limit(1)
+    const words = last && {
+      headId: last.id,
+      lastName: last.kind === 'reply' ? speaker : last.author,
+      lastText: preview(last.text, LIMITS.previewLength),
     }
+    const [made] = await tx
+      .update(conversation)
+      .set({ revision: count + 1, count, ...words })
+      .where(eq(conversation.id, id))
+      .returning()
+    if (!made) throw new Error('a room went while it was made')
     const copied = toConversation(made)
     return { conversation: copied, change: { conversation: copied, messages: [], members: [by.id] } }
   })
+}
+
+/** Copies the path into the room, which is there; how many messages that are. No text leaves the database: of a long room that would be minutes. */
+async function copyMessages(tx: Transaction, { id, from, toId, live, thoughts }: Copying): Promise<number> {
+  if (toId === null) return 0
+  const said = live.map((reply) => ({ id: reply.id, text: storable(reply.text), thoughts: { text: storable(reply.thoughts), ms: 0 } }))
+  const open = sql`${message.state} in ('queued', 'streaming')`
+  const other: Partial<Record<string, SQL>> = {
+    id: sql`linked.copy_id`,
+    conversationId: sql`${id}::uuid`,
+    parentId: sql`linked.parent_copy_id`,
+    position: sql`linked.place`,
+    revision: sql`linked.place`,
+    text: sql`case when ${open} then coalesce(said.text, ${message.text}) else ${message.text} end`,
+    state: sql`case when ${open} then 'interrupted' else ${message.state} end`,
+    failure: sql`case when ${open} then '{"code":"restarted"}'::jsonb else ${message.failure} end`,
+    retryAt: sql`case when ${open} then null else ${message.retryAt} end`,
+    finishedAt: sql`case when ${open} then now() else ${message.finishedAt} end`,
+    thoughts: thoughts
+      ? sql`case when ${open} and said.thoughts ->> 'text' <> '' then said.thoughts else ${message.thoughts} end`
+      : sql`null::jsonb`,
+  }
+  const columns = Object.entries(messageColumns)
+  const made = await tx
+    .insert(message)
+    .select(
+      sql`with recursive ${pathBack(from.id, toId, WHOLE)}, kept as (
+        select path.id, (row_number() over (order by path.depth desc) + 1)::int as place from path join message source on source.id = path.id
+        where source.kind <> 'note' and source.deleted_at is null
+      ), copied as materialized (
+        select id, place, gen_random_uuid() as copy_id from kept
+      ), linked as (
+        select *, lag(copy_id) over (order by place) as parent_copy_id from copied
+      ), said as (
+        select * from jsonb_to_recordset(${JSON.stringify(said)}::text::jsonb) as said(id uuid, text text, thoughts jsonb)
+      )
+      select ${sql.join(
+        columns.map(([key, column]) => other[key] ?? sql`${column}`),
+        sql`, `,
+      )}
+      from linked join ${message} on ${message.id} = linked.id left join said on said.id = linked.id`,
+    )
+    .returning({ position: message.position })
+  return made.length
 }

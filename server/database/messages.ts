@@ -1,10 +1,10 @@
-import { and, asc, desc, eq, getTableColumns, gt, inArray, lt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { type Author, isOpen, type Message, type PersonMessage, type Reply } from '#contract'
 import type { Queryable } from './conversations.ts'
-import { message, person } from './schema.ts'
+import { message, messageColumns, person } from './schema.ts'
 
-export type MessageRow = typeof message.$inferSelect
+export type MessageRow = Omit<typeof message.$inferSelect, 'searched'>
 
 /**
  * A page ends at this many UTF-16 units of text: with the text of a running reply beside it, and three bytes for every unit, one answer still
@@ -62,14 +62,14 @@ function place(row: MessageRow) {
 
 /** What an update of a message returns: its row, and the names in it. */
 export const changedRow = {
-  ...getTableColumns(message),
+  ...messageColumns,
   author: sql<string | null>`(select name from person where id = ${message.authorId})`,
   stopper: sql<string | null>`(select name from person where id = ${message.stoppedById})`,
 }
 
 function select(db: Queryable) {
   return db
-    .select({ row: message, names: { author: person.name, stopper: stopper.name } })
+    .select({ row: messageColumns, names: { author: person.name, stopper: stopper.name } })
     .from(message)
     .leftJoin(person, eq(person.id, message.authorId))
     .leftJoin(stopper, eq(stopper.id, message.stoppedById))

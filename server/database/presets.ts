@@ -1,13 +1,31 @@
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, eq, gt } from 'drizzle-orm'
 import { LIMITS, type Preset } from '#contract'
 import type { Db } from './open.ts'
 import { person, preset } from './schema.ts'
 
+const PAGE_ROWS = 100
+
 const row = { id: preset.id, kind: preset.kind, name: preset.name, text: preset.text }
 
-/** What a person has saved, by name. */
-export function presetsOf(db: Db, personId: string): Promise<Preset[]> {
-  return db.select(row).from(preset).where(eq(preset.personId, personId)).orderBy(asc(preset.name), asc(preset.id))
+/** A page ends at this many UTF-16 units: one answer must fit a socket's send buffer. */
+const PAGE_UNITS = 200_000
+
+/** What a person has saved, by id, behind one of that id, if there is one: so much as one answer holds. */
+export async function presetsOf(db: Db, personId: string, after?: string): Promise<{ presets: Preset[]; more: boolean }> {
+  const found = await db
+    .select(row)
+    .from(preset)
+    .where(and(eq(preset.personId, personId), after === undefined ? undefined : gt(preset.id, after)))
+    .orderBy(asc(preset.id))
+    .limit(PAGE_ROWS + 1)
+  let units = 0
+  const presets: Preset[] = []
+  for (const one of found.slice(0, PAGE_ROWS)) {
+    units += one.name.length + one.text.length
+    if (units > PAGE_UNITS && presets.length > 0) break
+    presets.push(one)
+  }
+  return { presets, more: presets.length < found.length }
 }
 
 /** The preset as it is now. `taken`: the id is somebody else's; `full`: one more of its kind would be too many. */

@@ -19,14 +19,14 @@ export type Outcome = {
   readonly truncated: boolean
   /** Missing: it has said nothing of them this time, and what it said before stays. */
   readonly thoughts?: Thoughts
-  /** Missing: nothing did not fit. */
+  /** Missing: the model was not asked, and what did not fit the last time stays true. */
   readonly omitted?: number
   readonly stoppedBy: Author | null
   /** By which somebody has stopped it. */
   readonly operation?: Operation | undefined
 }
 
-/** `untitled`: it is the first complete reply of a room whose title nobody has chosen; said once only. */
+/** `untitled`: it is a complete reply of a room whose title nobody has chosen, nor asked a model for. */
 export type Finished = Change & { readonly untitled: boolean }
 
 const OPEN: ReplyState[] = ['queued', 'streaming']
@@ -43,6 +43,7 @@ export async function findQueued(db: Queryable, id: string) {
       instructions: conversation.instructions,
       temperature: conversation.temperature,
       thinking: conversation.thinking,
+      thoughts: message.thoughts,
       retryAt: message.retryAt,
       deletedAt: conversation.deletedAt,
     })
@@ -158,7 +159,6 @@ export async function finish(
     const written = await write(tx, locked, {
       revision,
       runningId: locked.row.runningId === row.id ? null : locked.row.runningId,
-      ...(untitled ? { titling: 'asked' as const } : {}),
       ...(row.text === '' ? {} : { lastName: speaker, lastText: preview(row.text, LIMITS.previewLength) }),
       updatedAt: new Date(),
     })

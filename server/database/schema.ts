@@ -1,7 +1,8 @@
-import { sql } from 'drizzle-orm'
+import { getTableColumns, sql } from 'drizzle-orm'
 import { bigint, boolean, date, doublePrecision, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { changed, json, time } from './columns.ts'
 import { ofPerson, person } from './people-schema.ts'
+import { searched, searchedText } from './searched.ts'
 import type { AnswerRule, Budget, Failure, Link, PersonMessage, Reply, ReplyState, Role, Thinking, Thoughts, Usage } from '#contract'
 
 /*
@@ -126,6 +127,8 @@ export const message = pgTable(
     /** The person who wrote it, or who asked for the reply. */
     authorId: uuid().references(() => person.id),
     text: text().notNull(),
+    /** Made by the database, and read by nothing but its index: it may be longer than the text. */
+    searched: searchedText().generatedAlwaysAs(searched(sql.identifier('text'))),
     position: integer().notNull(),
     revision: integer().notNull(),
     /** Of a reply: its state; of a person's message null. */
@@ -148,14 +151,17 @@ export const message = pgTable(
     unique('message_position').on(table.conversationId, table.position),
     index().on(table.conversationId, table.revision),
     index().on(table.parentId),
-    // Not all of a text: a tsvector has an end, and a message that comes to it could not be stored.
-    index('message_text').using('gin', sql`to_tsvector('simple'::regconfig, left(${table.text}, 64000))`),
+    index('message_searched').using('gin', table.searched),
     // The few replies that are not finished are all that a start has to look at.
     index('message_open')
       .on(table.state)
       .where(sql`${table.state} in ('queued', 'streaming')`),
   ],
 )
+
+const { searched: _, ...readable } = getTableColumns(message)
+/** The columns of a message that are to be read. */
+export const messageColumns = readable
 
 /** What the model has cost, added up: the sums are those that the provider reported (where it did not, an estimate: see `Usage`), also when rooms are gone. */
 export const usage = pgTable(

@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, sql } from 'drizzle-orm'
 import type { Person, Usage, UsageRow } from '#contract'
 import type { Queryable, Transaction } from './conversations.ts'
 import type { Db } from './open.ts'
@@ -18,19 +18,28 @@ export function dayEnd(atMs: number): number {
   return (Math.floor(atMs / DAY_MS) + 1) * DAY_MS
 }
 
-/** Adds what one reply has cost, as the provider has reported or, where it has not, as it is estimated, to what was used today. */
-export async function addUsage(
-  tx: Transaction,
-  { usage: used, ...whose }: { personId: string; conversationId: string; model: string; usage: Usage },
-): Promise<void> {
-  const { prompt, output, total } = used
+/** Whom, where and by what model something has cost so much; of today, when no day is given. */
+type Costs = { day?: string; personId: string; conversationId: string; model: string; usage: Usage }
+
+/** Adds what one call has cost, as the provider has reported or, where it has not, as it is estimated, to what was used today. */
+export function addUsage(tx: Transaction, costs: Costs): Promise<void> {
+  return book(tx, costs, 1)
+}
+
+/** Takes an estimate back that was added. */
+export function takeUsage(tx: Transaction, costs: Costs): Promise<void> {
+  return book(tx, costs, -1)
+}
+
+async function book(tx: Transaction, { usage: used, ...whose }: Costs, calls: 1 | -1): Promise<void> {
+  const [prompt, output, total] = [used.prompt * calls, used.output * calls, used.total * calls]
   await tx
     .insert(usage)
-    .values({ ...whose, day: dayOf(Date.now()), calls: 1, prompt, output, total })
+    .values({ day: dayOf(Date.now()), ...whose, calls, prompt, output, total })
     .onConflictDoUpdate({
       target: [usage.day, usage.personId, usage.conversationId, usage.model],
       set: {
-        calls: sql`${usage.calls} + 1`,
+        calls: sql`${usage.calls} + ${calls}`,
         prompt: sql`${usage.prompt} + ${prompt}`,
         output: sql`${usage.output} + ${output}`,
         total: sql`${usage.total} + ${total}`,
@@ -80,7 +89,8 @@ export async function usageSince(db: Db, reader: Person, day: string): Promise<{
     .innerJoin(person, eq(person.id, usage.personId))
     .leftJoin(member, and(eq(member.conversationId, usage.conversationId), eq(member.personId, reader.id)))
     .leftJoin(conversation, eq(conversation.id, usage.conversationId))
-    .where(and(gte(usage.day, day), mine))
+    // Without a call: of an estimate that was taken back.
+    .where(and(gte(usage.day, day), gt(usage.calls, 0), mine))
     .orderBy(desc(usage.day), usage.personId, usage.conversationId, usage.model)
     .limit(REPORT_ROWS + 1)
   const more = found.length > REPORT_ROWS

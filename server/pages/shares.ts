@@ -103,11 +103,10 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
         const share = await find(params.token)
         const { person } = session
         if (!share || !isId(id) || (await isForeign(db, id, person.id))) return gone(request, from(request, server))
-        const copied = await changes.found(
-          id,
-          person.id,
-          async () => (await copy(db, person, { id, from: share.room, toId: share.room.headId }, speaker)) ?? { change: null, taken: true },
-        )
+        const copied = await changes.found(id, person.id, async () => {
+          const copying = { id, from: share.room, toId: share.room.headId, live: replies.live(share.room.id), thoughts: false }
+          return (await copy(db, person, copying, speaker)) ?? { change: null, taken: true }
+        })
         if ('taken' in copied) return gone(request, from(request, server))
         return answer(request, new Response(null, { status: 303, headers: { location: `/c/${id}` } }))
       },
@@ -124,7 +123,9 @@ export function sharePages({ database, assets, changes, replies, readers, sessio
 
   async function older({ room }: Share, to: string): Promise<SharedPage | null> {
     const path = await sharedPath(db, room.id, to)
-    return path.messages.length === 0 && path.earlierId === null ? null : { title: room.title, ...path, live: [] }
+    return path.messages.length === 0 && path.earlierId === null
+      ? null
+      : { title: room.title, earlierId: path.earlierId, messages: path.messages.map(forReaders), live: [] }
   }
 
   function tooMany(request: Request): Response {

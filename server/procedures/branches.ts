@@ -86,15 +86,11 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
       if (await isForeign(db, id, person.id)) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       if (!mayCopy(person.id)) throw errors.RATE_LIMITED({ data: { retryAfterMs: COPIES.windowMs } })
       const { instructions, temperature, thinking } = from.row
-      const made = await changes.found(
-        id,
-        person.id,
-        async () =>
-          (await copy(db, person, { id, from: from.row, toId: of, fields: { instructions, temperature, thinking } }, model.speaker)) ?? {
-            conversation: null,
-            change: null,
-          },
-      )
+      const none = { conversation: null, change: null }
+      const made = await changes.found(id, person.id, async () => {
+        const copying = { id, from: from.row, toId: of, live: replies.live(from.row.id), thoughts: true }
+        return (await copy(db, person, { ...copying, fields: { instructions, temperature, thinking } }, model.speaker)) ?? none
+      })
       if (!made.conversation) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       return made.conversation
     }),

@@ -5,7 +5,7 @@ import { os, type Parts } from './router.ts'
 export function presetProcedures({ db }: Parts) {
   const { preset } = os
   return {
-    list: preset.list.handler(async ({ context }) => ({ presets: await presetsOf(db, context.socket.data.person.id) })),
+    list: preset.list.handler(({ input: { after }, context }) => presetsOf(db, context.socket.data.person.id, after)),
 
     save: preset.save.handler(async ({ input: { id, kind = 'instructions', name, text }, context, errors }) => {
       const clean = { id, kind, name: label(name, LIMITS.presetNameLength), text: storable(text) }

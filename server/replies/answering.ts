@@ -1,4 +1,4 @@
-import type { Failure } from '#contract'
+import type { Failure, Thoughts } from '#contract'
 import { countBeyond, path } from '../database/messages.ts'
 import { begin, defer, findQueued } from '../database/replies.ts'
 import { isUnavailable } from '../database/sql-state.ts'
@@ -46,7 +46,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     await write(parts, run, { ...NOTHING_SAID, state: 'failed', failure: prepared.refused }, closing)
     return null
   }
-  const { request, retryAt, prompt } = prepared
+  const { request, thoughts, retryAt, prompt } = prepared
   run.text = request.kept
   let journal: Journal
   try {
@@ -68,6 +68,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
     request,
     journal,
     kept: request.kept.length,
+    thought: thoughts,
     show: (text) => show(parts, run, text),
     showThought: (text) => showThought(parts, run, text),
     stopped: run.stop.signal,
@@ -80,8 +81,13 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
   return { id: run.id, conversationId: run.conversationId, model: request.model, prompt, answer: run.text }
 }
 
-/** `prompt`: the one that is answered, as it was written. */
-type Prepared = { readonly request: ModelRequest; readonly retryAt: Date | null; readonly prompt: string }
+/** `prompt`: the one that is answered, as it was written; `thoughts`: those of earlier runs. */
+type Prepared = {
+  readonly request: ModelRequest
+  readonly thoughts: Thoughts | null
+  readonly retryAt: Date | null
+  readonly prompt: string
+}
 
 /** Why the model is not to be asked. */
 type Refused = { readonly refused: Failure }
@@ -94,16 +100,17 @@ function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Pro
         findQueued(db, run.id),
         path(db, run.id, { steps: CONTEXT_STEPS, units: CONTEXT_UNITS }),
         budgets.look(run.id),
+        models.first(),
       ])
       // Ids come from clients: one of another room must not be answered in this one.
       if (!reply || reply.deletedAt !== null || reply.conversationId !== run.conversationId) return null
-      const { instructions, temperature, thinking, text: kept, retryAt } = reply
+      const { instructions, temperature, thinking, text: kept, thoughts, retryAt } = reply
       const name = reply.model ?? model.name
       const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length)
       const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
       const refused = look && (await afford(budgets, run, look, request))
       const prompt = steps.findLast((step) => step.kind === 'prompt')?.text ?? ''
-      return refused ? { refused } : { request, retryAt, prompt }
+      return refused ? { refused } : { request, thoughts, retryAt, prompt }
     },
     run.stop.signal,
     (error) => {

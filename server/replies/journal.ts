@@ -27,8 +27,11 @@ type Claim = { readonly asked: boolean }
 /** `at` in milliseconds since 1970. */
 type Ended = { readonly ending: Ending; readonly at: number }
 
-/** What the provider has reported so far, and who it says answers; until then, what the request is thought to cost, and null. */
-export type Used = { readonly usage: Usage; readonly model: string | null }
+/**
+ * What the provider has reported so far, and who it says answers; until then, what the request is thought to cost, and null. `omitted`: of the messages
+ * before it, those that did not fit into the request.
+ */
+export type Used = { readonly usage: Usage; readonly model: string | null; readonly omitted: number }
 
 export interface Journal {
   append(text: string): void

@@ -7,6 +7,8 @@ const FRESH_MS = 10 * 60_000
 const AGAIN_MS = 30_000
 /** Shorter than a call may take. */
 const PATIENCE_MS = 6_000
+/** A reply waits for them no longer. */
+const FIRST_MS = 1_500
 const MOST = 200
 
 export type ModelList = { readonly models: ModelFacts[]; readonly standard: string; readonly stale: boolean }
@@ -34,6 +36,15 @@ export class Models {
     const models = this.#known ?? []
     // What is set for the server answers also when the provider does not list it.
     return { models: models.some(({ id }) => id === name) ? models : [unknown(name), ...models], standard: name, stale: this.#stale }
+  }
+
+  /** Waits, for a moment, for the first thing that the provider says: a server that has just started knows nothing yet. Never rejects. */
+  async first(): Promise<void> {
+    if (this.#known !== null || this.#stale) return
+    const enough = Promise.withResolvers<void>()
+    const timer = setTimeout(enough.resolve, FIRST_MS)
+    await Promise.race([this.list(), enough.promise])
+    clearTimeout(timer)
   }
 
   /** What is known of a model by now; null: nothing. What is old is asked for anew beside it. */

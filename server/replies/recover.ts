@@ -16,20 +16,14 @@ import type { ReplyQueue } from './queue.ts'
  * and those that the model had only refused.
  */
 export async function recover(parts: ReplyParts): Promise<Asked[]> {
-  for (const left of parts.journals.left()) {
-    try {
-      await restore(parts, left)
-    } catch (error) {
-      // To go on would be to interrupt it below without the text that was seen.
-      if (isUnavailable(error)) throw error
-      // Another start may have more luck with it; this one has the other replies to look after.
-      parts.log.error('reply.not_restored', { reply: left.id, reason: reason(error) })
-    }
-  }
+  const leftOver = new Set<string>()
+  for (const left of parts.journals.left()) if (!(await isDone(parts, left.id, () => restore(parts, left)))) leftOver.add(left.id)
   const waiting: Asked[] = []
   for (const reply of await openReplies(parts.db)) {
+    // To end it here, or to ask for it again, would be to lose the text that was seen.
+    if (leftOver.has(reply.id)) continue
     if (reply.state === 'queued') waiting.push(reply)
-    else await interrupt(parts, reply, null, null)
+    else await isDone(parts, reply.id, () => interrupt(parts, reply, null, null))
   }
   return waiting
 }
@@ -42,6 +36,25 @@ export async function lookAgain(db: Db, queue: Pick<ReplyQueue, 'add'>, conversa
   const now = await current(db, conversationId)
   for (const reply of await openReplies(db)) if (reply.state === 'queued' && reply.conversationId === conversationId) queue.add(reply)
   return now
+}
+
+/**
+ * Whether what a start has to do for one reply was done. One that cannot be written, or takes longer than anybody waits, is left to the next start, which
+ * may have more luck with it: this one has all the others to look after. Rejects when the database is away.
+ */
+async function isDone({ db, log }: ReplyParts, id: string, work: () => Promise<void>): Promise<boolean> {
+  for (let tries = 2; ; tries--) {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      // Whether it is the database or only this row: then somebody else's question is answered.
+      if (isUnavailable(error)) await openReplies(db)
+      if (isUnavailable(error) && tries > 1) continue
+      log.error('reply.not_restored', { reply: id, reason: reason(error) })
+      return false
+    }
+  }
 }
 
 async function restore(parts: ReplyParts, left: LeftBehind): Promise<void> {

@@ -27,6 +27,8 @@ export async function followAnswer(options: {
   journal: Pick<Journal, 'append' | 'thought' | 'used' | 'asked'>
   /** Length of the text that was there before. */
   kept: number
+  /** What it said of its thinking before. */
+  thought: Thoughts | null
   show: (text: string) => void
   showThought: (text: string) => void
   stopped: AbortSignal
@@ -49,15 +51,18 @@ export async function followAnswer(options: {
     show(text)
   }
   const think = (said: string) => {
-    const before = thoughts?.text ?? ''
+    const before = (thoughts ?? options.thought)?.text ?? ''
     // Each summary begins with a heading, and not every model ends the one before it.
-    const apart = said.startsWith('**') && before !== '' && !before.endsWith('\n') ? '\n\n' : ''
-    const text = storable(apart + said).slice(0, THOUGHT_UNITS - before.length)
-    const ms = Math.round(performance.now() - startedAt)
+    const apart = (thoughts === null || said.startsWith('**')) && before !== '' && !before.endsWith('\n') ? '\n\n' : ''
+    // Cut first: the cut may go through a character of two units.
+    const text = storable((apart + said).slice(0, THOUGHT_UNITS - before.length))
+    const ms = (options.thought?.ms ?? 0) + Math.round(performance.now() - startedAt)
     if (text === '') return
-    journal.thought({ text, ms })
+    // Nothing of this run has been shown yet: what it thought before comes with it, or it would be gone.
+    const piece = thoughts === null ? before + text : text
+    journal.thought({ text: piece, ms })
     thoughts = { text: before + text, ms }
-    options.showThought(text)
+    options.showThought(piece)
   }
   const ending = (rest: Partial<Ending> & Pick<Ending, 'state'>): Ending => ({
     failure: null,
@@ -67,7 +72,7 @@ export async function followAnswer(options: {
     usage: usage ?? (sent && journal.asked && isCharged(rest, heard) ? estimate(request, units - options.kept) : null),
     model: answeredBy,
     ...(thoughts === null ? {} : { thoughts }),
-    ...(sent && request.omitted > 0 ? { omitted: request.omitted } : {}),
+    ...(sent ? { omitted: request.omitted } : {}),
     ...rest,
   })
 
@@ -80,7 +85,7 @@ export async function followAnswer(options: {
   try {
     stopped.throwIfAborted()
     // For a server that is killed before the first report.
-    journal.used({ usage: estimate(request, 0), model: null })
+    journal.used({ usage: estimate(request, 0), model: null, omitted: request.omitted })
     const iterator = model.stream(request, stopped)[Symbol.asyncIterator]()
     events = iterator
     sent = true
@@ -99,7 +104,7 @@ export async function followAnswer(options: {
         case 'usage':
           usage = value.usage
           answeredBy = value.model
-          journal.used({ usage, model: answeredBy })
+          journal.used({ usage, model: answeredBy, omitted: request.omitted })
           break
         case 'finish':
           put(pieces.rest())

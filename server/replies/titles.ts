@@ -1,6 +1,10 @@
-import { type Found, giveTitle } from '../database/titles.ts'
+import type { Usage } from '#contract'
+import { claimTitle, type Cost, giveTitle } from '../database/titles.ts'
+import { dayOf } from '../database/usage.ts'
+import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import type { Ref, ReplyParts } from './parts.ts'
+import { untilDone } from './pause.ts'
 import { estimate } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import { titleIn, titleRequest } from './title.ts'
@@ -10,19 +14,20 @@ const PATIENCE_MS = 20_000
 /** Far more than any title: a model that goes on does not know what it was asked. */
 const MOST_UNITS = 400
 
-/** A reply that was the first one of its room, and what was asked. */
+/** A complete reply in a room without a title, and what was asked. */
 export type Titled = Ref & { readonly model: string; readonly prompt: string; readonly answer: string }
 
 type Parts = Pick<ReplyParts, 'budgets' | 'changes' | 'db' | 'log' | 'model' | 'models'>
 
 /**
- * Titles for rooms that nobody has named: one small call to the room's model, after its first complete reply. The database has said that this is
- * the one time; whatever goes wrong, the room keeps the title that it has.
+ * Titles for rooms that nobody has named: one small call to the room's model, after its first complete reply, or after a later one if that could not
+ * be made. The database says that it is the only one; whatever goes wrong with it, the room keeps the title that it has.
  */
 export class Titles {
   readonly #parts: Parts
   readonly #closing = new AbortController()
-  readonly #running = new Set<Promise<void>>()
+  /** By room. */
+  readonly #running = new Map<string, Promise<void>>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -30,16 +35,18 @@ export class Titles {
 
   /** Never rejects, and is waited for by nobody but `close`. */
   find(reply: Titled): void {
+    const { conversationId } = reply
+    if (this.#running.has(conversationId)) return
     const run = this.#find(reply)
-      .catch((error) => this.#parts.log.warn('title.failed', { conversation: reply.conversationId, reason: reason(error) }))
-      .finally(() => this.#running.delete(run))
-    this.#running.add(run)
+      .catch((error) => this.#parts.log.warn('title.failed', { conversation: conversationId, reason: reason(error) }))
+      .finally(() => this.#running.delete(conversationId))
+    this.#running.set(conversationId, run)
   }
 
   /** Gives up what is being looked for. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.values())
   }
 
   async #find(reply: Titled): Promise<void> {
@@ -48,21 +55,24 @@ export class Titles {
     if (!look || this.#closing.signal.aborted) return
     const key = `title of ${reply.conversationId}`
     const request = titleRequest({ ...reply, facts: this.#parts.models.known(reply.model) })
+    const { personId } = look.spending
+    const priced = (usage: Usage | null, model: string | null): Cost | null =>
+      usage && personId !== null ? { day: dayOf(Date.now()), personId, model: model ?? reply.model, usage } : null
     let said = ''
     let ending = false
     const cost = { tokens: () => estimate(request, said.length).total, isEnding: () => ending }
     // A title is not worth the wait for what others cost.
     if (budgets.take(key, look, cost) !== null) return
     try {
-      const found = await this.#ask(reply, request, (text) => (said += text))
+      const thought = priced(estimate(request, 0), null)
+      if (!(await claimTitle(db, reply.conversationId, thought))) return
       ending = true
-      const personId = look.spending.personId
-      const priced: Found = {
-        title: found.title,
-        cost: found.usage && personId !== null ? { personId, model: found.model ?? reply.model, usage: found.usage } : null,
-      }
-      if (priced.title === null && priced.cost === null) return
-      await changes.change(reply.conversationId, async () => ({ change: await giveTitle(db, reply.conversationId, priced) }))
+      const found = await this.#ask(reply, request, (text) => (said += text))
+      const told = { title: found.title, thought, cost: priced(found.usage, found.model) }
+      // What it has cost is to be written also by a server that is just ending, if the database lets it.
+      const write = () => changes.change(reply.conversationId, async () => ({ change: await giveTitle(db, reply.conversationId, told) }))
+      if (this.#closing.signal.aborted) await write()
+      else await untilDone(write, this.#closing.signal, isUnavailable)
     } finally {
       budgets.ended(key)
     }
@@ -82,6 +92,7 @@ export class Titles {
         // Nobody has seen any of it: after a crash there is nothing to restore.
         journal: { asked: true, append: () => {}, thought: () => {}, used: () => {} },
         kept: 0,
+        thought: null,
         show(text) {
           said = hear(text)
           if (said.length > MOST_UNITS) end()

@@ -12,8 +12,8 @@ const ROOMS = 100
 const WORDS = 40
 /** Between two messages: 50,000 are a year. */
 const EVERY_MS = 10 * 60_000
-/** From a word in every fortieth message to none at all. */
-const QUERIES = ['common', 'word12', 'word12 word340', 'wor', '"word1 word2"', 'nowhere']
+/** From what is in every message to what is in none. */
+const QUERIES = ['"the end"', 'the ', 'common', 'word12', 'word12 word340', 'wor', '"word1 word2"', 'nowhere']
 
 /** What is found on a device with so many messages, and in a database with so many, each by several queries. */
 export async function searching(options: { here: number; there: number; rounds: number }): Promise<string> {
@@ -24,7 +24,7 @@ export async function searching(options: { here: number; there: number; rounds: 
 
 function textOf(index: number): string {
   const words = Array.from({ length: WORDS }, (_, place) => `word${(index * 31 + place * place * 17) % 5_000}`)
-  return `${index % 41 === 0 ? 'common ' : ''}${words.join(' ')}`
+  return `${index % 41 === 0 ? 'common ' : ''}${words.join(' ')} the end`
 }
 
 async function onDevice(count: number, rounds: number): Promise<string[]> {

@@ -3,11 +3,12 @@ import { LIMITS, newId } from '#contract'
 import { newToken } from '../../server/access/tokens.ts'
 import { seed, setStage, type Stage } from '../support/attack-stage.ts'
 import { fitting, makeAttacks, packed } from '../support/attacks.ts'
+import { DESKTOP } from '../support/browser.ts'
 import { eachCalmly } from '../support/calmly.ts'
 import { connect } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { comeIn, inviteTo } from '../support/people.ts'
-import { createRoom, openRoom, rooms } from '../support/room-page.ts'
+import { createRoom, listedNames, openRoom } from '../support/room-page.ts'
 
 const attacks = makeAttacks(seed())
 
@@ -69,10 +70,13 @@ test('all of them as titles and as labels of links', async () => {
   const titles = packed(fitting(attacks, LIMITS.titleLength / 2 - 1), LIMITS.titleLength)
   await eachCalmly(wires, titles, (socket, title) => socket.rpc.conversation.create({ id: newId(), title }))
   const { id, url } = await openBoth('Titles')
+  // Few of them would be drawn at a time, and scrolled to one window after the other.
+  await app.setViewportSize({ ...DESKTOP, height: 10_000 })
   await eventually(async () => {
-    const shown = new Set(await rooms(app).locator('.row-title').allTextContents())
+    const shown = await listedNames(app)
     return titles.every((title) => shown.has(title))
   }, 30_000)
+  await app.setViewportSize(DESKTOP)
   for (const title of titles.filter((_, index) => index % EVERY_SO_MANY === 0)) {
     await wire.rpc.conversation.update({ id, title })
     for (const page of [app, reader]) await eventually(async () => (await page.getByRole('heading', { level: 1 }).textContent()) === title)

@@ -7,8 +7,8 @@ import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshLink } from '../support/people.ts'
 import { composer, createRoom, log, online, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
+import { smallTargets } from '../support/touch.ts'
 
-const TOUCH_PX = 44
 const EVERYTHING = `## A heading
 
 Some **bold** words, \`code\`, a [link](https://example.org/) and a list:
@@ -247,31 +247,7 @@ test('on a phone everything that is touched is 44 pixels wide and high, and noth
   const page = await context.newPage()
   await walk(page, true, async (_, state) => {
     await settled(page)
-    const small = await page.evaluate((least) => {
-      const half = least / 2 - 1
-      // A drawer or a menu may cover a part of what is behind it, which is for nobody's finger while it is open.
-      const open = [...document.querySelectorAll(':popover-open')].filter((popover) => !popover.querySelector(':popover-open'))
-      return [...document.querySelectorAll<HTMLElement>('button, a, input, textarea, [role="menuitem"]')].flatMap((target) => {
-        const box = target.getBoundingClientRect()
-        const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
-        // Links in a sentence are as large as the sentence allows.
-        const inSentence = target.matches('[data-part="text"] a, .faint a')
-        const top = document.elementFromPoint(x, y)
-        const view = target.closest('[role="log"]')?.getBoundingClientRect() ?? { top: 0, bottom: innerHeight }
-        if (box.top < view.top || box.bottom > view.bottom) return []
-        if (open.length > 0 && !open.some((popover) => popover.contains(target))) return []
-        if (box.width === 0 || inSentence || !top || !(target === top || target.contains(top))) return []
-        const hit = (dx: number, dy: number) => {
-          const at = document.elementFromPoint(x + dx, y + dy)
-          return at !== null && (target === at || target.contains(at))
-        }
-        const touched = hit(0, -half) && hit(0, half) && hit(-half, 0) && hit(half, 0)
-        return touched
-          ? []
-          : [`${target.getAttribute('aria-label') ?? target.innerText} ${Math.round(box.width)}x${Math.round(box.height)}`]
-      })
-    }, TOUCH_PX)
-    expect(small, state).toEqual([])
+    expect(await smallTargets(page), state).toEqual([])
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), state).toBeLessThanOrEqual(0)
     expect(await log(page).evaluate((box) => box.scrollWidth - box.clientWidth), state).toBeLessThanOrEqual(0)
   })

@@ -9,7 +9,7 @@ import { eachCalmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { enter, freshLink } from '../support/people.ts'
-import { articles, composer, connected, createRoom, log, online, prompts, rooms } from '../support/room-page.ts'
+import { articles, composer, connected, createRoom, listedNames, log, online, prompts } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { storedRows } from '../support/stored-rows.ts'
 
@@ -101,8 +101,7 @@ test(`all ${texts.length} naughty strings of others are shown as they are: as te
   }, 30_000)
   expect(await transcript()).toEqual(wanted)
 
-  const listed = await rooms(page).locator('.row-title').allTextContents()
-  const known = new Set(listed)
+  const known = await listedNames(page)
   for (const title of titles) expect(known).toContain(title === '' ? UNTITLED : title)
   expect(await page.locator('.rooms-foot .me-words > span').first().textContent()).toBe(label(OWNER, LIMITS.nameLength))
   seen.expectQuiet()

@@ -251,8 +251,11 @@ test('by keys alone: about the list, moving what is pinned, the menu, renaming, 
   await focused('Second')
   await page.keyboard.press('End')
   await focused('Third')
+  const at = page.url()
   await page.keyboard.press('Alt+ArrowUp')
   await shows(page, ['Pinned', ['First', 'Third', 'Second']])
+  // Elsewhere the same keys go to another conversation.
+  expect(page.url()).toBe(at)
   await focused('Third')
   await page.keyboard.press('F2')
   await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Renamed')

@@ -1,11 +1,12 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { BrowserContext, Page } from 'playwright'
-import { DESKTOP, signedInContext, watch } from '../support/browser.ts'
+import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { comeIn, inviteTo, shareRoom } from '../support/people.ts'
 import { picture, stillness } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
+import { smallTargets } from '../support/touch.ts'
 
 const EVERYTHING = `## Heading\n\nA [link](https://example.org/), \`code\`.\n\n| left | right |\n|---|---|\n| ${'wide '.repeat(30)} | b |\n\n\`\`\`ts\nconst answer = '${'long '.repeat(40)}'\n\`\`\`\n\n- [x] done`
 /** What a window of 1280 by 800 has at 200 %. */
@@ -15,7 +16,7 @@ const { emulator, server, browser, wire, stop } = await setBrowserStage()
 let context: BrowserContext
 let page: Page
 let watched: ReturnType<typeof watch>
-let share: { token: string }
+let share: { token: string; room: string }
 
 beforeAll(async () => {
   context = await signedInContext(browser, server)
@@ -23,7 +24,7 @@ beforeAll(async () => {
   watched = watch(page, server)
   const room = await createRoom(wire, 'All there is')
   await comeIn(server, (await inviteTo(wire, room)).token, 'Mara')
-  share = await shareRoom(wire, room)
+  share = { ...(await shareRoom(wire, room)), room }
   await openRoom(page, server, room)
   emulator.script.push((answer) => answer.write(EVERYTHING).then(() => answer.finish()))
   await say(page, 'Show me everything')
@@ -190,6 +191,28 @@ describe('axe objects to nothing by day and by night, icons show in forced colou
     }
   }, 120_000)
 })
+
+test('on a phone axe objects to none of the panels, a finger hits what is in them, and all of it fits', async () => {
+  const desktop = page
+  const phones = await signedInContext(browser, server, phone())
+  page = await openRoom(await phones.newPage(), server, share.room)
+  const found: unknown[] = []
+  try {
+    await reply(page, 'complete').waitFor()
+    for (const [name, open] of SURFACES.filter(([surface]) => !surface.startsWith('the menu') && surface !== 'the room')) {
+      await open()
+      await stillness(page)
+      await picture(page, `phone ${name}`)
+      found.push(...[...(await objections()), ...(await misfits()), ...(await smallTargets(page))].map((what) => [name, what]))
+      await page.keyboard.press('Escape')
+      await page.locator('dialog[open]').waitFor({ state: 'detached' })
+    }
+    expect(found).toEqual([])
+  } finally {
+    page = desktop
+    await phones.close()
+  }
+}, 90_000)
 
 test('in forced colours one sees where the focus is, and what is chosen', async () => {
   await page.emulateMedia({ forcedColors: 'active' })

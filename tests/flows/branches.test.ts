@@ -4,7 +4,7 @@ import { newToken } from '../../server/access/tokens.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { type Emulator, startEmulator } from '../support/emulator.ts'
 import { eventually } from '../support/eventually.ts'
-import { admit, enter, type Entered, introduce } from '../support/people.ts'
+import { admit, enter, type Entered, introduce, shareRoom } from '../support/people.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -169,6 +169,37 @@ test('a room goes on elsewhere from any message: a copy of its path, and nothing
   expect(rawBody).toContain('the way here')
   for (const unheard of ['between us', 'unwanted']) expect(rawBody).not.toContain(unheard)
   expect(await shownIn(id)).toEqual([first.id, first.replyId, unwanted.id, unwanted.replyId])
+})
+
+test('a reply that is being written goes on elsewhere as far as it is, and what it cost stays where it was asked', async () => {
+  const id = await room()
+  const running = { id: newId(), replyId: newId() }
+  await bob.rpc.message.send({ ...running, conversationId: id, text: `[[hand]] ${running.id}`, kind: 'prompt' })
+  const answer = await emulator.next({ prompt: running.id })
+  await answer.thought('Let me see. ')
+  await answer.write('Half of ')
+  await eventually(async () => (await bob.rpc.conversation.join({ id, since: 0, limit: 9 })).live[0]?.text === 'Half of ')
+  const before = await ada.rpc.usage.report({ days: 1 })
+  const made = await bob.rpc.conversation.fork({ id: newId(), of: running.replyId })
+  expect(made.last?.text).toBe('Half of')
+  const copied = [...(await rows(made.id, bob)).messages.values()].at(-1)
+  expect(copied).toMatchObject({
+    text: 'Half of ',
+    state: 'interrupted',
+    failure: { code: 'restarted' },
+    thoughts: { text: 'Let me see. ' },
+  })
+  expect(await ada.rpc.usage.report({ days: 1 })).toEqual(before)
+  // Whoever has only read it has not seen what the model thought, and has it in no copy either.
+  const { token } = await shareRoom(ada, id)
+  const ownId = newId()
+  const headers = { origin: new URL(server.url).origin, cookie: bobsCookie.cookie }
+  const body = new URLSearchParams({ id: ownId })
+  await fetch(new URL(`/s/${token}/copy`, server.url), { method: 'POST', headers, body, redirect: 'manual' })
+  expect([...(await rows(ownId, bob)).messages.values()].at(-1)).toMatchObject({ text: 'Half of ', state: 'interrupted', thoughts: null })
+  await answer.write('it')
+  await answer.finish()
+  expect((await ada.hearEnd(running.replyId)).text).toBe('Half of it')
 })
 
 test('whoever reads a share is shown the version that the room shows', async () => {

@@ -210,6 +210,35 @@ for (const [name, begin, end] of outages) {
   }, 120_000)
 }
 
+test('a person searches once at a time, and what was typed last is looked for next', async () => {
+  await using database = new SQL(url, { max: 2 })
+  const busy = async () => {
+    const [row] =
+      await database`select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and query like '%searched%'`
+    return Number(row.count)
+  }
+  const heard: string[] = []
+  const search = (client: TestClient, query: string) =>
+    client.rpc.search.messages({ query, limit: 5 }).then(
+      () => void heard.push(query),
+      (error) => void heard.push(`${query}: ${error.code}`),
+    )
+  let first = Promise.resolve()
+  const later: Promise<void>[] = []
+  await database.begin(async (transaction) => {
+    await transaction`lock table message in access exclusive mode`
+    first = search(ada, 'first')
+    await eventually(async () => (await busy()) === 1)
+    for (const [index, query] of ['second', 'third', 'fourth'].entries()) later.push(search(index % 2 ? ada : reader, query))
+    await eventually(() => heard.length === 2)
+    expect(await busy()).toBe(1)
+  })
+  await Promise.all([first, ...later])
+  expect(heard).toHaveLength(4)
+  expect(heard.filter((line) => line.endsWith('RATE_LIMITED'))).toHaveLength(2)
+  expect(heard).toContain('first')
+})
+
 test('what is written without a database waits, is taken once and in its order, and the running answer is read to its end', async () => {
   const freeze = () => postgres.signal('SIGSTOP')
   const thaw = () => postgres.signal('SIGCONT')

@@ -148,12 +148,33 @@ test('saved instructions and prompts are one’s own: made, changed, and taken a
   // What it is, it stays.
   expect(await ada.rpc.preset.save({ ...prompt, kind: 'instructions', name: 'Answer' })).toEqual({ ...prompt, name: 'Answer' })
   expect((await ada.rpc.preset.list({})).presets.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
-    'prompt Answer',
     'instructions Short',
+    'prompt Answer',
   ])
   for (const { id: saved } of [preset, prompt]) await ada.rpc.preset.remove({ id: saved })
   expect((await ada.rpc.preset.list({})).presets).toEqual([])
   await gus.close()
+})
+
+test('as many saved texts as one may have, as long as they may be, come in pages that a socket takes', async () => {
+  const text = '\u0001'.repeat(LIMITS.instructionsLength)
+  const saved: string[] = []
+  for (let count = 0; count < LIMITS.presets; count++) {
+    const id = newId()
+    await calmly(() => ada.rpc.preset.save({ id, name: `Long ${count}`, text }))
+    saved.push(id)
+  }
+  const listed: string[] = []
+  let pages = 0
+  for (let more = true; more; pages++) {
+    const page: { presets: { id: string }[]; more: boolean } = await ada.rpc.preset.list(pages === 0 ? {} : { after: listed.at(-1) ?? '' })
+    listed.push(...page.presets.map(({ id }) => id))
+    more = page.more
+  }
+  expect(listed).toEqual(saved.toSorted())
+  expect(pages).toBeGreaterThan(1)
+  await expect(ada.rpc.preset.save({ id: newId(), name: 'One more', text: 'x' })).rejects.toMatchObject({ code: 'BUSY' })
+  for (const id of saved) await calmly(() => ada.rpc.preset.remove({ id }))
 })
 
 test('thoughts that were seen before the server was killed are kept, and its reply goes on from there', async () => {
@@ -173,8 +194,8 @@ test('thoughts that were seen before the server was killed are kept, and its rep
   await ada.rpc.reply.resume({ id: replyId, revision: row?.revision ?? 0 })
   const again = await emulator.next({ prompt: 'Killed' })
   await again.thought('**Anew**')
-  await ada.hear((frame) => frame[0] === 'thought' && frame[1] === replyId && frame[2] === 0 && frame[3] === '**Anew**')
+  await ada.hear((frame) => frame[0] === 'thought' && frame[1] === replyId && frame[2] === 0 && frame[3] === '**Seen**\n\n**Anew**')
   await again.write('Done')
   await again.finish()
-  expect((await ada.hearEnd(replyId)).row).toMatchObject({ state: 'complete', text: 'Done', thoughts: { text: '**Anew**' } })
+  expect((await ada.hearEnd(replyId)).row).toMatchObject({ state: 'complete', text: 'Done', thoughts: { text: '**Seen**\n\n**Anew**' } })
 }, 30_000)

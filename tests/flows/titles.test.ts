@@ -158,4 +158,7 @@ test('a server that is killed while a title is found does not ask for it again, 
   await ask(id, `And once more ${newId()}`)
   expect(asked(prompt)).toBe(1)
   expect(await titleOf(id)).toStartWith('Before the crash')
+  // It was asked for, and is paid for.
+  const { rows } = await wire.rpc.usage.report({ days: 1 })
+  expect(rows.filter(({ conversation }) => conversation.id === id).reduce((sum, { calls }) => sum + calls, 0)).toBe(4)
 }, 30_000)

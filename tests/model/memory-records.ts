@@ -11,6 +11,7 @@ import {
   type Message,
   type Person,
   preview,
+  storable,
   type Reply,
   type Role,
   type Usage,
@@ -614,7 +615,7 @@ function moveTo(
   )
 }
 
-export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, speaker) =>
+export const copy: typeof copying.copy = (db, by, { id, from, toId, live, thoughts, fields }, speaker) =>
   transaction(db, (memory) => {
     const mine = reached(memory, id, by.id)
     if (mine) return { conversation: toConversation(mine.room.row), change: null }
@@ -627,16 +628,25 @@ export const copy: typeof copying.copy = (db, by, { id, from, toId, fields }, sp
     let parentId: string | null = null
     for (const [index, row] of path.entries()) {
       const place = { position: index + 2, revision: index + 2 }
+      const said = live.find((reply) => reply.id === row.id)
       const open: Partial<MessageRow> =
         row.state !== null && isOpen(row.state)
-          ? { state: 'interrupted', failure: { code: 'restarted' }, retryAt: null, finishedAt: now }
+          ? {
+              state: 'interrupted',
+              failure: { code: 'restarted' },
+              retryAt: null,
+              finishedAt: now,
+              ...(said && { text: storable(said.text) }),
+              ...(said && said.thoughts !== '' && { thoughts: { text: storable(said.thoughts), ms: 0 } }),
+            }
           : {}
+      const kept = thoughts ? {} : { thoughts: null }
       const made = newId()
       const copyId = `${made.slice(0, 14)}4${made.slice(15)}`
-      memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open })
+      memory.messages.set(copyId, { ...row, id: copyId, conversationId: id, parentId, ...place, ...open, ...kept })
       parentId = copyId
     }
-    const last = path.at(-1)
+    const last = memory.messages.get(parentId ?? '')
     const author = last?.kind === 'reply' ? speaker : (memory.people.get(last?.authorId ?? '')?.name ?? '')
     const room: Room = {
       kept: new Map(),
@@ -677,9 +687,9 @@ export const findQueued: typeof replies.findQueued = (db, id) =>
     const room = row && memory.rooms.get(row.conversationId)
     if (!row || !room || row.state !== 'queued') return null
     const { instructions, temperature, thinking, deletedAt } = room.row
-    const { conversationId, parentId, text, retryAt } = row
+    const { conversationId, parentId, text, thoughts, retryAt } = row
     const model = row.wantedModel ?? room.row.model
-    return { id, conversationId, parentId, text, model, instructions, temperature, thinking, retryAt, deletedAt }
+    return { id, conversationId, parentId, text, model, instructions, temperature, thinking, thoughts, retryAt, deletedAt }
   })
 
 export const begin: typeof replies.begin = (db, { id, conversationId }) =>
@@ -733,18 +743,27 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     const change = changeReply(memory, room, ended, {
       revision,
       runningId: room.row.runningId === id ? null : room.row.runningId,
-      ...(untitled ? { titling: 'asked' as const } : {}),
       ...(ended.text === '' ? {} : { lastName: speaker, lastText: preview(ended.text, LIMITS.previewLength) }),
       updatedAt: finishedAt,
     })
     return { ...change, untitled }
   })
 
-export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, cost }) =>
+export const claimTitle: typeof titles.claimTitle = (db, conversationId, thought) =>
+  transaction(db, (memory) => {
+    const room = memory.rooms.get(conversationId)
+    if (room?.row.titling !== 'open' || room.row.deletedAt !== null) return false
+    room.row = { ...room.row, titling: 'asked' }
+    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage })
+    return true
+  })
+
+export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, thought, cost }) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
     if (!room) return null
-    if (cost) addUsage(memory, { personId: cost.personId, model: cost.model, conversationId, ...cost.usage })
+    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage }, -1)
+    if (cost) addUsage(memory, { ...cost, conversationId, ...cost.usage })
     const { row } = room
     if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null
     return changeOf(room, write(memory, room, { title, revision: row.revision + 1 }), [])
@@ -818,8 +837,12 @@ export const dayOf: typeof usage.dayOf = (atMs) => new Date(atMs).toISOString().
 
 export const dayEnd: typeof usage.dayEnd = (atMs) => new Date(dayOf(atMs)).getTime() + DAY_MS
 
-function addUsage(memory: Memory, { prompt, output, total, ...whose }: Pick<Used, 'personId' | 'conversationId' | 'model'> & Usage): void {
-  const day = dayOf(Date.now())
+function addUsage(
+  memory: Memory,
+  { prompt, output, total, ...whose }: { day?: string } & Pick<Used, 'personId' | 'conversationId' | 'model'> & Usage,
+  calls: 1 | -1 = 1,
+): void {
+  const day = whose.day ?? dayOf(Date.now())
   const key = [day, whose.personId, whose.conversationId, whose.model].join(' ')
   const before = memory.usage.get(key) ?? { calls: 0, prompt: 0, output: 0, total: 0 }
   memory.usage.set(key, {
@@ -827,10 +850,10 @@ function addUsage(memory: Memory, { prompt, output, total, ...whose }: Pick<Used
     personId: whose.personId,
     conversationId: whose.conversationId,
     model: whose.model,
-    calls: before.calls + 1,
-    prompt: before.prompt + prompt,
-    output: before.output + output,
-    total: before.total + total,
+    calls: before.calls + calls,
+    prompt: before.prompt + prompt * calls,
+    output: before.output + output * calls,
+    total: before.total + total * calls,
   })
 }
 
@@ -859,7 +882,7 @@ export const spendingOf: typeof usage.spendingOf = (db, replyId, day) =>
 export const usageSince: typeof usage.usageSince = (db, reader, day) =>
   transaction(db, (memory) => {
     const rows = [...memory.usage.values()]
-      .filter((used) => used.day >= day && (reader.kind === 'owner' || used.personId === reader.id))
+      .filter((used) => used.day >= day && used.calls > 0 && (reader.kind === 'owner' || used.personId === reader.id))
       .sort(
         (left, right) =>
           compare(right.day, left.day) ||

@@ -102,7 +102,13 @@ export const MUTANTS: readonly Mutant[] = [
     'else if (left.asked) void text',
   ),
   mutant('asks once more after a restart', RECOVER, 'else if (left.asked) await', 'else if (left.text !== "") await'),
-  mutant('interrupts a reply without its text when the start is disturbed', RECOVER, 'if (isUnavailable(error)) throw error', ''),
+  {
+    name: 'interrupts a reply without its text when the start is disturbed',
+    patches: [
+      { file: RECOVER, from: 'if (isUnavailable(error) && tries > 1) continue', to: '' },
+      { file: RECOVER, from: 'if (leftOver.has(reply.id)) continue', to: '' },
+    ],
+  },
 
   mutant(
     'lets a reply wait in a room that was removed',
@@ -329,10 +335,10 @@ export const MUTANTS: readonly Mutant[] = [
     'this.#entries.clear()',
   ),
   mutant(
-    'looks for a title after every reply',
-    'server/replies/ending.ts',
-    'untitled = change?.untitled === true',
-    'untitled = change !== null',
+    'looks for a title without having claimed it',
+    'server/replies/titles.ts',
+    'if (!(await claimTitle(db, reply.conversationId, thought))) return',
+    '',
   ),
   mutant(
     'drops what waits when the store gets another form',

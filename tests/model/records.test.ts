@@ -336,15 +336,21 @@ describe('the records in memory are those of the database', () => {
     const { id, ada, ben } = await room(place)
     const asked = prompt(id, 'a question')
     await records.send(db, ada, asked)
-    await records.finish(db, { id: asked.replyId, conversationId: id }, ended, 'Model')
+    await records.finish(db, { id: asked.replyId, conversationId: id }, { ...ended, thoughts: { text: 'Well…', ms: 5 } }, 'Model')
     await records.send(db, ben, { ...prompt(id, 'a note'), kind: 'note' })
     const second = prompt(id, 'of Ben')
     await records.send(db, ben, second)
     const found = await records.reach(db, id, ben.id)
     if (!found) throw new Error('the room is not there')
-    for (const toId of [asked.replyId, second.replyId, null]) {
+    const live = [{ id: second.replyId, text: 'so f\ud800ar', thoughts: 'first, …' }]
+    for (const [toId, thoughts] of [
+      [asked.replyId, true],
+      [second.replyId, true],
+      [second.replyId, false],
+      [null, true],
+    ] as const) {
       const made = newId()
-      const copying = { id: made, from: found.row, toId, fields: { instructions: 'briefly' } }
+      const copying = { id: made, from: found.row, toId, live, thoughts, fields: { instructions: 'briefly' } }
       for (let times = 0; times < 2; times++) {
         const copied = await records.copy(db, ben, copying, 'Model')
         // What is new has ids of the server's own.
@@ -384,6 +390,41 @@ describe('the records in memory are those of the database', () => {
       }
     }
     for (const at of [0, 86_399_999, 86_400_000, 1_767_225_600_001]) say([records.dayOf(at), records.dayEnd(at)])
+  })
+
+  alike('a title is looked for once, paid for from then on, and given to a room that still wants one', async (place, say) => {
+    const { records, db } = place
+    const { ada } = await room(place)
+    const thought = {
+      day: records.dayOf(Date.now()),
+      personId: ada.id,
+      model: 'model-1',
+      usage: { prompt: 9, output: 0, thoughts: 0, total: 9 },
+    }
+    const spent = async (id: string) =>
+      (await records.usageSince(db, ada, thought.day)).rows
+        .filter(({ conversation }) => conversation.id === id)
+        .map(({ calls, model, total }) => [calls, model, total])
+        .toSorted()
+    for (const meanwhile of [{}, { title: 'Chosen' }]) {
+      const id = newId()
+      await records.create(db, ada, id, {})
+      const first = prompt(id)
+      await records.send(db, ada, first)
+      say((await records.finish(db, { id: first.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+      const second = prompt(id)
+      await records.send(db, ada, second)
+      say((await records.finish(db, { id: second.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+      say([await records.claimTitle(db, id, thought), await records.claimTitle(db, id, thought), await spent(id)])
+      await records.update(db, ada.id, id, meanwhile)
+      const cost = 'title' in meanwhile ? null : { ...thought, model: 'model-2', usage: { ...thought.usage, total: 4 } }
+      say((await records.giveTitle(db, id, { title: 'Found', thought, cost }))?.conversation.title)
+      say([await spent(id), (await records.current(db, id))?.conversation.title])
+      const third = prompt(id)
+      await records.send(db, ada, third)
+      say((await records.finish(db, { id: third.replyId, conversationId: id }, ended, 'Model'))?.untitled)
+    }
+    say(await records.claimTitle(db, newId(), thought))
   })
 
   alike('the budget that the owner has set', async ({ records, db }, say) => {

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { newId, type Person } from '#contract'
 import { create, current } from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/open.ts'
-import { readReply } from '../../server/database/replies.ts'
+import { begin, readReply } from '../../server/database/replies.ts'
 import { requeue } from '../../server/database/resuming.ts'
 import { person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
@@ -93,6 +94,34 @@ test('a start of the server keeps the text of such an end, too', async () => {
   await recover(parts)
   expect(await ended(reply.id)).toMatchObject({ state: 'failed', text: 'read before the kill', usage })
 })
+
+for (const [how, code] of [
+  ['takes too long to write', '57014'],
+  ['cannot be written', '22000'],
+]) {
+  test(`a start of the server is not kept from by a reply whose row ${how}, and the next one still has its text`, async () => {
+    const { db } = database
+    const { parts } = await start(async function* () {})
+    const [stuck, other] = [await ask(), await ask()]
+    for (const reply of [stuck, other]) {
+      await begin(db, reply)
+      parts.journals.create({ id: reply.id, conversationId: reply.conversationId, kept: 0 }).append('people have read this')
+    }
+    await db.execute(
+      sql.raw(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no' using errcode = '${code}'; end $$`),
+    )
+    await db.execute(
+      sql.raw(`create trigger refuse before update on message for each row when (new.id = '${stuck.id}') execute function refuse()`),
+    )
+    expect(await recover(parts)).toEqual([])
+    expect(await read(other.id)).toMatchObject({ state: 'interrupted', text: 'people have read this' })
+    expect(await read(stuck.id)).toMatchObject({ state: 'streaming' })
+
+    await db.execute(sql`drop function refuse cascade`)
+    await recover(parts)
+    expect(await ended(stuck.id)).toMatchObject({ state: 'interrupted', text: 'people have read this' })
+  })
+}
 
 test('what the provider says of itself can be stored', () => {
   const chunk = readChunk({ modelVersion: 'm\0\ud800', candidates: [{ finishReason: 'ST\0OP' }], promptFeedback: { blockReason: 'A\0' } })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { type Failure, newId } from '#contract'
+import { type Failure, newId, type Thoughts } from '#contract'
 import type { Journal } from '../../server/replies/journal.ts'
 import { type Model, ModelError, type ModelEvent } from '../../server/replies/model.ts'
 import { followAnswer, type StopReason } from '../../server/replies/run.ts'
@@ -13,7 +13,13 @@ function scripted(script: (signal: AbortSignal) => AsyncGenerator<ModelEvent>): 
 
 async function follow(
   model: Model,
-  options: { kept?: number; stop?: AbortController; journal?: Partial<Pick<Journal, 'append' | 'asked'>>; text?: string } = {},
+  options: {
+    kept?: number
+    thought?: Thoughts
+    stop?: AbortController
+    journal?: Partial<Pick<Journal, 'append' | 'asked'>>
+    text?: string
+  } = {},
 ) {
   const seen: string[] = []
   const bugs: unknown[] = []
@@ -38,6 +44,7 @@ async function follow(
     },
     journal,
     kept: options.kept ?? 0,
+    thought: options.thought ?? null,
     show: (text) => seen.push(`show ${text}`),
     showThought: (text) => seen.push(`show thought ${text}`),
     stopped: (options.stop ?? new AbortController()).signal,
@@ -65,7 +72,26 @@ test('every piece is in the journal before anybody sees it', async () => {
     usage,
     model: 'gemini-x',
     thoughts: { text: 'hm', ms: expect.any(Number) },
+    omitted: 0,
   })
+})
+
+test('what it thinks comes behind what it thought before, and is cut between characters', async () => {
+  const model = scripted(async function* () {
+    yield { type: 'thought', text: 'Again: ' }
+    yield { type: 'thought', text: 'a'.repeat(19_981) + '😀 and more' }
+    yield { type: 'text', text: 'So.' }
+    yield { type: 'finish', truncated: false }
+  })
+  const { ending, seen } = await follow(model, { thought: { text: 'At first…', ms: 1_000_000 } })
+  expect(seen.slice(1, 3)).toEqual(['thought At first…\n\nAgain: ', 'show thought At first…\n\nAgain: '])
+  const { text = '', ms = 0 } = ending.thoughts ?? {}
+  expect([text.length, text.isWellFormed(), text.startsWith('At first…\n\nAgain: aaa'), ms >= 1_000_000]).toEqual([
+    20_000,
+    true,
+    true,
+    true,
+  ])
 })
 
 test('a disk that refuses ends the reply without showing what was not kept', async () => {

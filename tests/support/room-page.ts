@@ -13,6 +13,32 @@ export const reply = (page: Page, state?: string) => page.locator(`article[data-
 export const prompts = (page: Page, state?: string) => page.locator(`article[data-role="user"]${state ? `[data-state="${state}"]` : ''}`)
 export const rooms = (page: Page) => page.getByRole('navigation', { name: 'Conversations' })
 
+/** The names of all rooms in the list, from its beginning to its end: only the rows in view are drawn. */
+export async function listedNames(page: Page): Promise<Set<string>> {
+  const names = await rooms(page)
+    .locator('.rooms-list')
+    .evaluate(async (list) => {
+      const soon = () => new Promise((resolve) => setTimeout(resolve, 5))
+      const found: string[] = []
+      const scroll = async (top: number) => {
+        const before = list.scrollTop
+        const scrolled = new Promise((resolve) => list.addEventListener('scroll', resolve, { once: true }))
+        list.scrollTo(0, top)
+        if (list.scrollTop !== before) await scrolled
+        // What has been scrolled to is drawn next, and what its rows say may have to be read first.
+        do await soon()
+        while (list.querySelector('li:not(:has(.row-title))'))
+      }
+      for (let top = 0; top <= list.scrollHeight; top += Math.max(100, list.clientHeight / 2)) {
+        await scroll(top)
+        found.push(...[...list.querySelectorAll('.row-title')].map((title) => title.textContent))
+      }
+      await scroll(0)
+      return found
+    })
+  return new Set(names)
+}
+
 /** A new room on the server; its id. */
 export async function createRoom(client: TestClient, title?: string): Promise<string> {
   const id = newId()

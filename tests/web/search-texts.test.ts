@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, spyOn, test } from 'bun:test'
 import { newId, rangesOf, type SearchHit, snippet, terms } from '#contract'
 import { mergeHits, pieces } from '../../web/lib/search-results.ts'
 import { Database, type StoredMessage } from '../../web/store/database.ts'
@@ -69,6 +69,20 @@ test('a part of a long text shows what was found, and marks it in the text as it
   expect(ranges.map(([start, end]) => text.slice(start, end))).toEqual(['crème', 'Crème'])
   expect(rangesOf('overover', terms('over ver'))).toEqual([[0, 8]])
   expect(pieces('a bc d', [[2, 4]]).map((piece) => (piece.found ? `[${piece.text}]` : piece.text))).toEqual(['a ', '[bc]', ' d'])
+})
+
+test('a text is gone through as often for sixteen words as for one', () => {
+  const text = 'some words of a long text '.repeat(1_000)
+  const passes = ['nowhere', Array.from({ length: 16 }, (_, index) => `nowhere${index}`).join(' ')].map((query) => {
+    const looked = terms(query)
+    const normalize = spyOn(String.prototype, 'normalize')
+    snippet(text, looked)
+    const count = normalize.mock.calls.length
+    normalize.mockRestore()
+    return count
+  })
+  expect(passes[0]).toBeGreaterThan(0)
+  expect(passes[1]).toBe(passes[0] ?? 0)
 })
 
 test('what both have found is shown once, that of the device first', () => {

@@ -30,10 +30,3 @@ export function roomActs({ role, archived, unread, pinnedAt, pinned }: ActsOn): 
   ]
   return acts.flatMap(([act, may]) => (may ? [act] : []))
 }
-
-/** What a key on a row asks for; null: nothing. */
-export function actOfKey({ key, altKey, ctrlKey, metaKey, shiftKey }: KeyboardEvent): RoomAct | null {
-  if (ctrlKey || metaKey || shiftKey) return null
-  if (altKey) return key === 'ArrowUp' ? 'up' : key === 'ArrowDown' ? 'down' : null
-  return key === 'F2' ? 'rename' : key === 'Delete' ? 'delete' : null
-}

@@ -10,6 +10,9 @@ export const SHORTCUTS = {
   previous: { keys: ['alt+ArrowUp'] },
   list: { keys: ['mod+shift+s'] },
   rename: { keys: ['F2'] },
+  up: { keys: ['alt+ArrowUp'] },
+  down: { keys: ['alt+ArrowDown'] },
+  delete: { keys: ['Delete'] },
   settings: { keys: ['mod+,'] },
   compose: { keys: ['shift+Escape', 'c'] },
   stop: { keys: ['mod+.'] },
@@ -25,11 +28,11 @@ export const SHORTCUTS = {
 
 export type ShortcutId = keyof typeof SHORTCUTS
 /** What works wherever the focus is. */
-export type Deed = Exclude<ShortcutId, 'rename' | 'first' | 'last' | 'menu' | 'leave'>
+export type Deed = Exclude<ShortcutId, (typeof ELSEWHERE)[number]>
 
-const ELSEWHERE: readonly string[] = ['rename', 'first', 'last', 'menu', 'leave']
+const ELSEWHERE = ['rename', 'up', 'down', 'delete', 'first', 'last', 'menu', 'leave'] as const satisfies ShortcutId[]
 
-export const DEEDS = Object.keys(SHORTCUTS).filter((id): id is Deed => !ELSEWHERE.includes(id))
+export const DEEDS = Object.keys(SHORTCUTS).filter((id): id is Deed => !ELSEWHERE.some((other) => other === id))
 /** What may open over a dialog, or instead of it. */
 const OVER_DIALOGS: readonly ShortcutId[] = ['keys', 'search', 'settings']
 const SINGLE = 'confab-single-keys'

@@ -39,7 +39,14 @@ async function saved(kind: Preset['kind']): Promise<readonly Preset[]> {
 
 /** Asks the server for them; they arrive in the store. Rejects with a RefusedError, as the two below. */
 export async function refreshPresets(): Promise<void> {
-  const { presets: value } = await ask('preset.list', {})
+  const value: Preset[] = []
+  for (let more = true; more;) {
+    const last = value.at(-1)
+    const page = await ask('preset.list', last ? { after: last.id } : {})
+    value.push(...page.presets)
+    more = page.more && page.presets.length > 0
+  }
+  value.sort((one, other) => one.name.localeCompare(other.name))
   await store().db.facts.put({ key: 'presets', value })
 }
 

@@ -1,4 +1,4 @@
-import { actOfKey, type RoomAct, roomActs } from '../lib/room-acts.ts'
+import { type RoomAct, roomActs } from '../lib/room-acts.ts'
 import { countOf, unreadCount } from '../lib/room-row.ts'
 import { RoomSelection } from '../lib/room-selection.svelte.ts'
 import { currentConversation, go } from '../lib/route.svelte.ts'
@@ -63,13 +63,9 @@ export class RoomDesk {
     return roomActs({ role: membership?.role, archived, unread, pinnedAt: pinned.indexOf(id), pinned: pinned.length })
   }
 
-  /** A key on the row of a room. */
-  key(event: KeyboardEvent, id: string): void {
-    if (event.key === 'Escape' && this.selection.ids) return this.selection.end()
-    const wanted = actOfKey(event)
-    if (!wanted || this.selection.ids || !this.actsOf(id).includes(wanted)) return
-    event.preventDefault()
-    void this.act(wanted, [id])
+  /** What a key on the row of a room asks for. */
+  key(wanted: RoomAct, id: string): void {
+    if (this.actsOf(id).includes(wanted)) void this.act(wanted, [id])
   }
 
   async act(wanted: RoomAct, ids: readonly string[]): Promise<void> {
