@@ -69,10 +69,11 @@ async function watchUpdates(store: Store): Promise<() => Updates | null> {
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))
   let updates: Updates | null = null
   const begin = async () => {
-    const { Updates } = await import('./updates.ts')
+    const { Updates, latestBuild } = await import('./updates.ts')
     updates ??= new Updates(store, {
       container: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
       build: document.body.dataset.build ?? '',
+      latest: latestBuild,
       clock: systemClock,
       typing: document,
       reload: () => location.reload(),

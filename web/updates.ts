@@ -17,6 +17,8 @@ export type UpdateParts = {
   container: ServiceWorkerContainer | undefined
   /** The build that this page is of. */
   build: string
+  /** The build that the server has now; null: it did not say. */
+  latest(): Promise<string | null>
   clock: Clock
   /** Where `input` events pass. */
   typing: EventTarget
@@ -44,7 +46,7 @@ export class Updates {
   /** Resolves when the worker is known; rejects when the browser refuses it or cannot get it, and may then be called again. */
   async start(): Promise<void> {
     const { container } = this.#parts
-    if (!container) return
+    if (!container) return this.#watchServer()
     // The same function again is no second listener.
     container.addEventListener('controllerchange', this.#controllerChanged)
     const registration = await container.register(workerUrl(), { updateViaCache: 'none' })
@@ -55,6 +57,16 @@ export class Updates {
     // A server that was away may have come back as a newer one.
     this.#store.connection.watch(() => {
       if (this.#store.connection.current === 'online') registration.update().catch(() => undefined)
+    })
+  }
+
+  /** Without a worker that keeps this page's files, what it has not fetched yet may be gone with the server that it came from. */
+  #watchServer(): void {
+    const { build, latest } = this.#parts
+    this.#store.connection.watch(async () => {
+      if (this.#store.connection.current !== 'online') return
+      const now = await latest().catch(() => null)
+      if (now !== null && now !== build) this.#store.updateReady.set(true)
     })
   }
 
@@ -115,6 +127,12 @@ export class Updates {
       ask(worker, 'build', port2)
     })
   }
+}
+
+/** As the server prints it into its pages. Rejects when the server is not reached. */
+export async function latestBuild(): Promise<string | null> {
+  const answer = await fetch('/', { redirect: 'manual' })
+  return answer.ok ? (/ data-build="(\w+)"/.exec(await answer.text())?.[1] ?? null) : null
 }
 
 function ask(worker: ServiceWorker, request: WorkerRequest, ...ports: MessagePort[]): void {

@@ -78,6 +78,35 @@ describe('messages', () => {
   }, 60_000)
 })
 
+test('the focus stays where something was done, also when what did it is gone', async () => {
+  await openRoom(page, server, await createRoom(wire, 'Focus'))
+  await say(page, 'a long answer [[chunks=400 every=30]]')
+  await reply(page, 'streaming').waitFor()
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  const again = page.getByRole('button', { name: /^(Continue|Try again)$/ })
+  await again.waitFor()
+  // What keys do with messages comes with the first key.
+  await press('Shift')
+  await page.waitForLoadState('networkidle')
+  const id = await reply(page).getAttribute('data-message-id')
+  await reply(page).getByRole('button', { name: 'Regenerate' }).focus()
+  await press('Enter')
+  await eventually(() => hasFocus(`article[data-role="model"]:not([data-message-id="${id}"])`))
+  await reply(page, 'streaming').waitFor()
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await again.focus()
+  await press('Enter')
+  await again.waitFor({ state: 'detached' })
+  await eventually(() => hasFocus('article[data-role="model"]'))
+
+  for (const key of ['Enter', 'Escape']) {
+    await press('F2')
+    await page.getByRole('textbox', { name: 'Name of the room' }).fill('Focused')
+    await press(key)
+    await eventually(() => hasFocus('#rename-room'))
+  }
+}, 60_000)
+
 describe('shortcuts', () => {
   test('are listed on a sheet, which has all that there are, and by the palette', async () => {
     await composer(page).press('?')

@@ -16,7 +16,15 @@ async function newPage(): Promise<Page> {
   return context.newPage()
 }
 
-test('what draws replies comes with the next connection', async () => {
+/** The connection goes away and comes back, as with a server that is started again. */
+async function reconnect(page: Page): Promise<void> {
+  await page.context().setOffline(true)
+  await connected(page, 'offline')
+  await page.context().setOffline(false)
+  await online(page)
+}
+
+test('what draws replies comes with the next connection, and what searches this device with the next key', async () => {
   const id = await createRoom(wire, 'Parts')
   const page = await newPage()
   await openRoom(page, server, id)
@@ -42,5 +50,35 @@ test('what draws replies comes with the next connection', async () => {
     .or(page.getByRole('button', { name: 'Continue' }))
     .waitFor()
   await reply(page, 'stopped').locator('.markdown:not(.plain)').waitFor()
+
+  // What searches this device is asked for again with the next key.
+  await page.route(/assets\/search-worker-/, (route) => route.abort())
+  const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('search-worker'))
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox', { name: /^Search/ }).waitFor()
+  await failed
+  await page.unrouteAll()
+  const answered = page.waitForResponse(/assets\/search-worker-/)
+  await page.keyboard.type('list')
+  await answered
+  await page.getByRole('option', { name: /a list/ }).waitFor()
+  await page.context().close()
+}, 40_000)
+
+test('a page whose server has another client by now says so, also where no service worker can be', async () => {
+  const id = await createRoom(wire, 'Updated')
+  const page = await newPage()
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'))
+  await openRoom(page, server, id)
+  await page.waitForResponse(/assets\/updates-/)
+  await page.route(`${server.url}/`, async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/data-build="\w+"/, 'data-build="newer"') })
+  })
+  await reconnect(page)
+  await page.getByText('A new version is ready.').waitFor()
+  await page.getByRole('button', { name: 'Reload' }).click()
+  await page.waitForEvent('load')
+  await online(page)
   await page.context().close()
 }, 40_000)

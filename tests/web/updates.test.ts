@@ -81,6 +81,7 @@ async function start(): Promise<Updates> {
   const updates = new Updates(store, {
     container: container as unknown as ServiceWorkerContainer,
     build: 'mine',
+    latest: async () => 'mine',
     clock,
     typing,
     reload: () => reloads++,
@@ -176,7 +177,14 @@ describe('loading the page anew', () => {
   })
 
   test('works where there are no service workers', async () => {
-    const updates = new Updates(store, { container: undefined, build: 'mine', clock, typing, reload: () => reloads++ })
+    const updates = new Updates(store, {
+      container: undefined,
+      build: 'mine',
+      latest: async () => 'mine',
+      clock,
+      typing,
+      reload: () => reloads++,
+    })
     await updates.start()
     requestReload()
     clock.advance(1_000)

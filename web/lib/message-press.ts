@@ -1,3 +1,4 @@
+import { catchFocus } from './lost-focus.ts'
 import { messageIn, messageKeys, openMessageMenu } from './message-focus.ts'
 
 const HELD_MS = 450
@@ -14,7 +15,7 @@ export function whenReleased(listener: () => void): boolean {
 
 /** What hands do with the messages of a transcript, by keys and by touch. Returns its stop. */
 export function messageHands(log: HTMLElement): () => void {
-  const stops = [messageKeys(log), messagePress(log)]
+  const stops = [messageKeys(log), messagePress(log), catchFocus(log)]
   return () => stops.forEach((stop) => stop())
 }
 

@@ -23,6 +23,7 @@ export class Searching {
   problem = $state('')
   #query = ''
   #timer: ReturnType<typeof setTimeout> | undefined
+  #unlisten = () => {}
 
   get hits(): SearchHit[] {
     return mergeHits(this.#here, this.#there, HITS)
@@ -30,6 +31,14 @@ export class Searching {
 
   /** Listens to the worker, which is made with the first palette and ends with the page; the result ends the listening. */
   start(): () => void {
+    this.#listen()
+    return () => {
+      this.#unlisten()
+      clearTimeout(this.#timer)
+    }
+  }
+
+  #listen(): void {
     if (!worker) {
       worker = startSearchWorker()
       say({ kind: 'open', personId: store().personId })
@@ -38,11 +47,16 @@ export class Searching {
       if (data.kind === 'changed') this.#look()
       else if (data.query === this.#query) this.#here = data.hits
     }
+    // An error within it has words; without any it could not be fetched, and is made anew with the next key.
+    const fail = (event: Event) => {
+      if (!(event instanceof ErrorEvent) && worker === listening) worker = null
+    }
     const listening = worker
     listening.addEventListener('message', hear)
-    return () => {
+    listening.addEventListener('error', fail)
+    this.#unlisten = () => {
       listening.removeEventListener('message', hear)
-      clearTimeout(this.#timer)
+      listening.removeEventListener('error', fail)
     }
   }
 
@@ -53,6 +67,10 @@ export class Searching {
     this.waiting = this.#query !== ''
     if (this.#query === '') this.#here = this.#there = []
     else this.#timer = setTimeout(() => void this.#askServer(query), PAUSE_MS)
+    if (!worker && this.#query !== '') {
+      this.#unlisten()
+      this.#listen()
+    }
     this.#look()
   }
 
