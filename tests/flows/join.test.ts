@@ -7,11 +7,11 @@ import { startServer, type TestServer } from '../support/server.ts'
 
 const SHAPE = 'chunks=220 every=8'
 const STREAMS = [
-  `[[${SHAPE} units=2000]]`,
-  `[[${SHAPE} units=2000 cjk]]`,
-  `[[${SHAPE} units=2000 emoji]]`,
-  '[[surrogates every=2 units=1200]]',
-]
+  [`[[${SHAPE} units=2000]]`, 2_000],
+  [`[[${SHAPE} units=2000 cjk]]`, 2_000],
+  [`[[${SHAPE} units=2000 emoji]]`, 2_000],
+  ['[[surrogates every=2 units=1200]]', 1_200],
+] as const
 const JOINERS_PER_STREAM = 50
 
 let emulator: Emulator
@@ -31,7 +31,7 @@ afterAll(async () => {
   await emulator.stop()
 }, 30_000)
 
-for (const prompt of STREAMS) {
+for (const [prompt, units] of STREAMS) {
   test(`${JOINERS_PER_STREAM} tabs that join at any moment of "${prompt}" have its exact text`, async () => {
     const conversationId = newId()
     const replyId = newId()
@@ -43,8 +43,8 @@ for (const prompt of STREAMS) {
     // Each tab joins when the answer has grown to a length of its own, from before its first unit to after its last.
     const lengths: number[] = []
     let middle = 0
-    const texts = tabs.map(async (tab) => {
-      const joinAt = Math.random() * 2_200 - 100
+    const texts = tabs.map(async (tab, index) => {
+      const joinAt = (index / JOINERS_PER_STREAM) * units * 1.1 - units / 20
       if (joinAt > 0) await Promise.race([writer.hearText(replyId, (text) => text.length >= joinAt, 30_000), writer.hearEnd(replyId)])
       const joined = await tab.join(conversationId)
       const live = joined.live.find(({ id }) => id === replyId)
