@@ -196,6 +196,7 @@ describe('by keyboard alone', () => {
     await answer.write('Words')
     await reply(page, 'streaming').getByText('Words').waitFor()
     expect(await prompts(page).locator('[data-part="text"]').textContent()).toBe('By keys [[hand]]')
+    await page.getByRole('button', { name: 'Stop' }).waitFor()
     await press('Tab')
     expect((await focused(page))?.name).toBe('Stop')
     await press('Enter')

@@ -175,7 +175,7 @@ test('somebody with rooms of their own goes on in one of them', async () => {
   await page.waitForURL(/\/c\//)
   expect(page.url()).not.toContain(id)
   await page.getByRole('heading', { level: 1, name: 'To copy' }).waitFor()
-  expect(await page.getByRole('navigation', { name: 'Conversations' }).getByText('stays behind').count()).toBe(1)
+  await page.getByRole('navigation', { name: 'Conversations' }).getByText('stays behind').waitFor()
   await readsAs(reply(page, 'complete'), text)
   expect(await articles(page).count()).toBe(2)
   await page.getByRole('textbox', { name: 'Message' }).fill('[[chunks=2 every=1]] and then?')
