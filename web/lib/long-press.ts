@@ -1,5 +1,6 @@
-const HELD_MS = 500
-const STILL_PX = 10
+/** A finger rests when it is this long in one place. */
+export const HELD_MS = 450
+export const STILL_PX = 10
 
 /**
  * Calls back when a finger has rested on an element and is lifted, or when a mouse or a key asks for the context menu. While the finger rests, the element

@@ -1,8 +1,6 @@
+import { HELD_MS, STILL_PX } from './long-press.ts'
 import { catchFocus } from './lost-focus.ts'
 import { messageIn, messageKeys, openMessageMenu } from './message-focus.ts'
-
-const HELD_MS = 450
-const STILL_PX = 10
 
 let held = false
 const releases: (() => void)[] = []
