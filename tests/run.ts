@@ -5,10 +5,10 @@ import { endAll, type Outcome, runFile } from './support/suite.ts'
 
 /*
  * `bun run test [part of a path …]`: the client is built, then every tests/**\/*.test.ts runs in a process of its own: four at a time, then those that
- * drive a browser, three at a time, and then, alone, those that measure time or take the whole machine. The last line is `N passed, N failed`.
+ * drive a browser, two at a time, and then, alone, those that measure time or take the whole machine. The last line is `N passed, N failed`.
  */
 const ROOT = join(import.meta.dirname, '..')
-const AT_ONCE = 3
+const AT_ONCE = 2
 /** Those without a browser wait more than they work. */
 const AT_ONCE_WITHOUT_BROWSER = 4
 /** They take longest: begun last, one of them would keep all others waiting. */

@@ -169,9 +169,8 @@ test('a tab that the browser has frozen sends and shows everything as soon as it
   await say(page, '[[chunks=2 every=1]] before the sleep')
   await prompts(page, 'pending').waitFor()
   await session.send('Page.setWebLifecycleState', { state: 'frozen' })
-  await context.setOffline(false)
   await wire.rpc.message.send({ id: newId(), conversationId: id, text: 'meanwhile', kind: 'note', replyId: newId() })
-  // What comes first in the room shows that the tab sent nothing until it woke.
+  await context.setOffline(false)
   await session.send('Page.setWebLifecycleState', { state: 'active' })
   await reply(page, 'complete').waitFor({ timeout: 10_000 })
   expect(await articles(page).locator('[data-part="text"]').allTextContents()).toEqual([

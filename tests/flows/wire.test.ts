@@ -79,7 +79,7 @@ test('unknown procedures and wrong inputs are refused with a type, and the socke
     ['/message/send', { id, conversationId: id, text: 'x'.repeat(LIMITS.messageLength + 1), kind: 'prompt', replyId: id }],
     ['/message/send', { id, conversationId: id, text: 'x', kind: 'reply', replyId: id }],
     ['/reply/stop', null],
-    ['/conversation/list', { since: 'x'.repeat(65) }],
+    ['/conversation/list', { since: 'x'.repeat(81) }],
   ]
   for (const [url, body] of wrong) expect([url, body, (await call(url, body)).s]).toEqual([url, body, 400])
   await healthy.rpc.session.me({})
