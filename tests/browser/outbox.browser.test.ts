@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { BrowserContext, Page } from 'playwright'
 import { LIMITS, newId } from '#contract'
-import { signedInContext, watch } from '../support/browser.ts'
+import { LOST, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { connect } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
@@ -19,8 +19,6 @@ import {
   say,
   storedDraft,
 } from '../support/room-page.ts'
-
-const LOST = [/ERR_INTERNET_DISCONNECTED/, /ERR_CONNECTION_REFUSED/, /ERR_CONNECTION_RESET/, /WebSocket connection to/]
 
 const stage = await setBrowserStage()
 const { emulator, server, browser, owner, stop } = stage

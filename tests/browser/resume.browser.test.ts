@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { BrowserContext, Page } from 'playwright'
-import { signedInContext, watch } from '../support/browser.ts'
+import { LOST, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { connect } from '../support/client.ts'
 import type { Answer } from '../support/emulator.ts'
@@ -8,7 +8,6 @@ import { eventually } from '../support/eventually.ts'
 import { composer, connected, createRoom, online, openRoom, readsAs, reply, say, storedDraft, textOf } from '../support/room-page.ts'
 
 /** What the browser itself says about a connection that is gone. */
-const LOST = [/ERR_INTERNET_DISCONNECTED/, /ERR_CONNECTION_REFUSED/, /ERR_CONNECTION_RESET/, /WebSocket connection to/]
 const DRAFT = 'and what of the small ones?'
 
 const { emulator, server, browser, owner, stop } = await setBrowserStage()

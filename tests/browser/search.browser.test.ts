@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright'
 import { newId } from '#contract'
-import { DESKTOP, launch, phone, signedInContext, type Watch, watch } from '../support/browser.ts'
+import { DESKTOP, launch, LOST, phone, signedInContext, type Watch, watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { comeIn, enter, inviteTo } from '../support/people.ts'
@@ -154,6 +154,6 @@ describe.each(devices)('the palette on %s', (name, options) => {
     await page.keyboard.press('Escape')
     await context.setOffline(false)
     await connected(page, 'online')
-    seen.expectQuiet(/ERR_INTERNET_DISCONNECTED|Failed to load resource/)
+    seen.expectQuiet(...LOST, /Failed to load resource/)
   }, 40_000)
 })

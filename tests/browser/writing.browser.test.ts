@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright'
 import { LIMITS } from '#contract'
-import { DESKTOP, openProfile, phone, signIn, type Watch, watch } from '../support/browser.ts'
+import { DESKTOP, LOST, openProfile, phone, signIn, type Watch, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
 import { picture } from '../support/pictures.ts'
@@ -49,7 +49,7 @@ describe.each(devices)('writing on %s', (name, options) => {
     await openRoom(page, server, room)
   }, 30_000)
   afterAll(async () => {
-    seen?.expectQuiet(/ERR_INTERNET_DISCONNECTED/)
+    seen?.expectQuiet(...LOST)
     await context?.close()
   })
 
@@ -246,7 +246,7 @@ describe.each(devices)('writing on %s', (name, options) => {
     await context.setOffline(false)
     await composer(page).fill('')
     for (const { id } of (await wire.rpc.preset.list({})).presets) await wire.rpc.preset.remove({ id })
-    seen.expectQuiet(/ERR_INTERNET_DISCONNECTED|Failed to load resource/)
+    seen.expectQuiet(...LOST, /Failed to load resource/)
   }, 60_000)
 
   test('what is written while a reply runs waits for its turn', async () => {

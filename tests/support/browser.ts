@@ -87,6 +87,16 @@ export function phone(): BrowserContextOptions {
   return { viewport: PHONE, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 }
 
+/** What the console says of a network, or of a server, that was taken away. */
+export const LOST = [
+  /ERR_INTERNET_DISCONNECTED/,
+  /ERR_CONNECTION_REFUSED/,
+  /ERR_CONNECTION_RESET/,
+  /WebSocket connection to/,
+  // The service worker's, which is fetched once the page is at rest.
+  /unknown error occurred when fetching the script/,
+]
+
 export type Watch = {
   /** Console errors and warnings, uncaught errors, violations of the content security policy, and requests to other origins. */
   readonly problems: readonly string[]
