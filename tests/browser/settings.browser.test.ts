@@ -245,6 +245,8 @@ describe('settings', () => {
     const { page, other, end } = await twoTabs()
     const heading = (tab: Page) => tab.getByRole('heading', { level: 1 })
     const box = page.getByRole('textbox', { name: 'Name of the room' })
+    // Before the room is known there is nothing to rename.
+    await page.getByRole('main').getByRole('button', { name: 'Rename' }).waitFor()
     await composer(page).focus()
     await page.keyboard.press('F2')
     await box.fill('Not this one')
