@@ -49,13 +49,14 @@ async function take(page: Page, name: string): Promise<void> {
 }
 
 async function otherRooms(wire: TestClient): Promise<void> {
-  for (const [title, note] of [
-    ['House rules and prompts', 'keep answers under a page'],
-    ['Letter to the landlord', 'make it two paragraphs'],
-    ['Night train to Vienna', 'the tickets are in the drawer'],
+  for (const [title, note, arranged] of [
+    ['House rules and prompts', 'keep answers under a page', { pin: 1 }],
+    ['Letter to the landlord', 'make it two paragraphs', { tags: ['letters'] }],
+    ['Night train to Vienna', 'the tickets are in the drawer', { tags: ['travel'] }],
   ] as const) {
     const id = await createRoom(wire, title)
     await wire.rpc.message.send({ id: crypto.randomUUID(), conversationId: id, text: note, kind: 'note', replyId: crypto.randomUUID() })
+    await wire.rpc.conversation.arrange({ id, ...('tags' in arranged ? { tags: [...arranged.tags] } : arranged) })
   }
 }
 
