@@ -418,9 +418,10 @@ export const countBeyond: typeof messages.countBeyond = (db, toId, steps, most) 
   transaction(db, (memory) => {
     let count = 0
     let depth = 0
-    for (let row = memory.messages.get(toId); row; row = row.parentId === null ? undefined : memory.messages.get(row.parentId))
+    // With some planted bugs a path leads back into itself.
+    for (let row = memory.messages.get(toId); row && count <= most; row = memory.messages.get(row.parentId ?? ''))
       if (depth++ > steps && row.kind !== 'note' && row.deletedAt === null) count++
-    return Math.min(count, most + 1)
+    return count
   })
 
 const BLANK = {

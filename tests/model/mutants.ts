@@ -60,7 +60,13 @@ export const MUTANTS: readonly Mutant[] = [
 
   // How somebody keeps rooms.
   mutant('takes back a removal of a room that is gone', REMOVING, 'rows.filter((row) => !isMark(row))', 'rows'),
-  mutant('lets an older arrangement win', ROWS, 'version > known.kept.version', 'version !== known.kept.version'),
+  mutant('tells no other device how a room is kept', CONVERSATION, "bus.publish(personTopic(person.id), ['arrangement', arranged])", ''),
+  mutant(
+    'leaves out of a list how rooms are kept',
+    'web/store/apply.ts',
+    'await putArrangements(db, change.answer.arrangements, change.answer.complete)',
+    '',
+  ),
 
   // The server's side of a reply.
   mutant(

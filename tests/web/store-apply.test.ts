@@ -184,6 +184,20 @@ describe('the rows of a room', () => {
     )
     expect(new Set((await conversations()).map(({ id }) => id))).toEqual(new Set([kept.row.id, later.row.id]))
   })
+
+  test('how a room is kept never goes back to an older version of it', async () => {
+    const { db } = openStore(newId())
+    const room = new ModelRoom()
+    const conversationId = room.row.id
+    const ahead: Ahead = new Map()
+    await apply(db, [{ kind: 'conversation', row: room.row }], ahead)
+    for (const [version, tag] of [
+      [2, 'newer'],
+      [1, 'older'],
+    ] as const)
+      await apply(db, [{ kind: 'arrangement', row: { conversationId, version, pin: null, archived: false, tags: [tag] } }], ahead)
+    expect((await db.conversations.get(conversationId))?.arranged.tags).toEqual(['newer'])
+  })
 })
 
 describe('a guess', () => {
