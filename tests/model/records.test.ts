@@ -548,6 +548,36 @@ describe('the records in memory are those of the database', () => {
     for (const units of [2, 3, 4, 8]) say(await records.path(db, next.id, { steps: 9, units }))
   })
 
+  alike(
+    'keeping a room: each their own, again, with a call of before, as a viewer, as a stranger, and of a room that is gone',
+    async (place, say) => {
+      const { records, db } = place
+      const { id, ada, ben, eve } = await room(place)
+      const stranger = await place.person('member', 'Zoe')
+      const { cursor } = await records.list(db, ada.id, null)
+      const [pinning, naming] = [newId(), newId()]
+      say(await records.arrange(db, ada.id, id, { pin: 1.5, tags: ['travel', 'with Ben'] }, pinning))
+      say(await records.arrange(db, ada.id, id, { archived: true, pin: null }))
+      // The first call once more: what was set since stays.
+      say(await records.arrange(db, ada.id, id, { pin: 1.5, tags: ['travel', 'with Ben'] }, pinning))
+      for (const fields of [{}, { tags: [] }, { pin: -1024 }]) say(await records.arrange(db, ada.id, id, fields, newId()))
+      say(await records.arrange(db, eve.id, id, { tags: ['read'] }))
+      // Carried out as another call, by somebody who has never kept the room.
+      await records.update(db, ben.id, id, { title: 'A name' }, naming)
+      say(await records.arrange(db, ben.id, id, { pin: 3 }, naming))
+      for (const [who, of] of [
+        [stranger, id],
+        [ada, newId()],
+      ] as const)
+        say(await records.arrange(db, who.id, of, { pin: 1 }, newId()))
+      for (const who of [ada, ben, eve, stranger])
+        for (const since of [null, cursor]) say((await records.list(db, who.id, since)).arrangements)
+      await records.remove(db, ada.id, id)
+      say(await records.arrange(db, ada.id, id, { pin: 2 }))
+      say((await records.list(db, ada.id, null)).arrangements)
+    },
+  )
+
   alike('what rooms begin with that a person makes', async (place, say) => {
     const { records, db } = place
     const ada = await place.person('member', 'Ada')
