@@ -60,6 +60,19 @@ export const MUTANTS: readonly Mutant[] = [
 
   // How somebody keeps rooms.
   mutant('takes back a removal of a room that is gone', REMOVING, 'rows.filter((row) => !isMark(row))', 'rows'),
+  mutant('tells no other device how a room is kept', CONVERSATION, "bus.publish(personTopic(person.id), ['arrangement', arranged])", ''),
+  mutant(
+    'leaves out of a list how rooms are kept',
+    'web/store/apply.ts',
+    'await putArrangements(db, change.answer.arrangements, change.answer.complete)',
+    '',
+  ),
+  mutant(
+    'forgets what else waits when the server says how a room is kept',
+    ROWS,
+    'arrangedBy(row, kept, waiting.get(conversationId) ?? [])',
+    'arrangedBy(row, kept, [])',
+  ),
   mutant('lets an older arrangement win', ROWS, 'version > known.kept.version', 'version !== known.kept.version'),
 
   // The server's side of a reply.
