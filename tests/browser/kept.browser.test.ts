@@ -3,7 +3,7 @@ import type { Page } from 'playwright'
 import { DESKTOP, signIn, type Watch, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
-import { composer, createRoom, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
+import { composer, createRoom, openRoom, prompts, reply, rooms, say, storedDraft } from '../support/room-page.ts'
 import { holdTable } from '../support/stored-rows.ts'
 
 /* What somebody has written is not lost, and goes nowhere else: whatever else happens before the device has kept it. */
@@ -69,6 +69,25 @@ test('what is asked instead is what stood in the box, also when another room is 
   await holds('half a thought')
   expect(await prompts(page).count()).toBe(0)
 }, 40_000)
+
+test('what is written before a new conversation is there becomes its draft, and not that of the room before', async () => {
+  const before = await createRoom(wire, 'The room before')
+  await openRoom(page, server, before)
+  await composer(page).fill('half a thought')
+  await eventually(async () => (await storedDraft(page, before)) === 'half a thought')
+  const release = await holdTable(page, 'outbox')
+  await rooms(page).getByRole('button', { name: 'New conversation' }).click()
+  await page.keyboard.type('a fresh ')
+  await release()
+  await page.waitForURL((url) => url.pathname !== `/c/${before}`)
+  await page.keyboard.type('start')
+  await holds('a fresh start')
+  const made = new URL(page.url()).pathname.slice('/c/'.length)
+  await eventually(async () => (await storedDraft(page, made)) === 'a fresh start')
+  await page.goBack()
+  await holds('half a thought')
+  expect(await storedDraft(page, before)).toBe('half a thought')
+}, 30_000)
 
 test('an edit that is half written is there again after another room, and after the page was loaded anew', async () => {
   const id = await createRoom(wire, 'Editing')

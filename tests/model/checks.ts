@@ -1,8 +1,8 @@
 import { isOpen, type Message } from '#contract'
-import type { OutboxCall, StoredConversation } from '../../web/store/database.ts'
+import type { OutboxCall, OutboxEntry, StoredConversation } from '../../web/store/database.ts'
 import { shownText } from '../../web/store/live-texts.ts'
 import { PENDING_POSITION } from '../../web/store/places.ts'
-import { shelved } from '../../web/store/shelves.ts'
+import { arrangedBy, shelved } from '../../web/store/shelves.ts'
 import { keptOf, toConversation, toMessage } from './memory-records.ts'
 import { numberIn, wholeAnswer } from './model-answers.ts'
 import type { Profile, Tab } from './tab.ts'
@@ -24,7 +24,7 @@ export type Rule =
   | 'calls'
   /** Everything ends: what waits is sent, what runs ends. */
   | 'rest'
-  /** A message is wholly there or wholly absent. */
+  /** A message is wholly there or wholly absent, and so is what was asked for about how a room is kept. */
   | 'half'
   /** After everything is well again, all stores and the database are the same. */
   | 'diverged'
@@ -102,7 +102,10 @@ export class Checks {
       if (!rooms || !messages) continue
       for (const room of rooms.values()) this.#whole(profile, room, messages)
     }
-    for (const profile of this.#world.profiles) this.#unsent(profile)
+    for (const profile of this.#world.profiles) {
+      this.#unsent(profile)
+      this.#unarranged(profile)
+    }
     const running = [...memory.messages.values()].filter(({ state }) => state === 'streaming').map(({ conversationId }) => conversationId)
     if (new Set(running).size < running.length) throw new Violation('calls', 'two replies of one room are being written')
     for (const sent of this.#world.sent) {
@@ -124,6 +127,22 @@ export class Checks {
     for (const row of messages.values()) {
       if (row.delivery !== 'sent' && !calls.has(String(row.id)))
         throw new Violation('half', `${String(row.id)} is shown as ${String(row.delivery)} and does not wait in ${profile.database}`)
+    }
+  }
+
+  /** A room is kept as the server has it, and over it as was asked for and is not answered yet. */
+  #unarranged({ database }: Profile): void {
+    const conversations = this.#world.browsers.rows(database, 'conversations')
+    const outbox = this.#world.browsers.rows(database, 'outbox')
+    if (!conversations || !outbox) return
+    // What is in these tables came out of web/store.
+    const waiting = ([...outbox.values()] as OutboxEntry[]).filter(({ state }) => state === 'waiting')
+    for (const row of conversations.values()) {
+      const room = row as StoredConversation
+      if (room.deleted) continue
+      const calls = waiting.filter(({ conversationId }) => conversationId === room.id)
+      const [shown, wanted] = [room, arrangedBy(room, room.kept, calls)].map(({ arranged }) => JSON.stringify(arranged))
+      if (shown !== wanted) throw new Violation('half', `${room.id} is kept as ${shown} in ${database}, not as ${wanted}`)
     }
   }
 

@@ -67,6 +67,13 @@ export const MUTANTS: readonly Mutant[] = [
     'await putArrangements(db, change.answer.arrangements, change.answer.complete)',
     '',
   ),
+  mutant(
+    'forgets what else waits when the server says how a room is kept',
+    ROWS,
+    'arrangedBy(row, kept, waiting.get(conversationId) ?? [])',
+    'arrangedBy(row, kept, [])',
+  ),
+  mutant('lets an older arrangement win', ROWS, 'version > known.kept.version', 'version !== known.kept.version'),
 
   // The server's side of a reply.
   mutant(

@@ -1,6 +1,6 @@
 import { isMac, type ShortcutId, SHORTCUTS } from './shortcuts.ts'
 
-type Words = { readonly words: string; readonly group: 'Conversations' | 'Answers' | 'Messages' }
+type Words = { readonly words: string; readonly group: 'Conversations' | 'In the list' | 'Answers' | 'Messages' }
 
 /** What each shortcut does, in the order of the sheet. Apart from the keys: the first screen handles keys and names none. */
 export const SHORTCUT_WORDS: Record<ShortcutId, Words> = {
@@ -11,10 +11,15 @@ export const SHORTCUT_WORDS: Record<ShortcutId, Words> = {
   previous: { words: 'Previous conversation', group: 'Conversations' },
   list: { words: 'Show or hide the list', group: 'Conversations' },
   rename: { words: 'Rename this conversation', group: 'Conversations' },
-  up: { words: 'In the list: a pinned one further up', group: 'Conversations' },
-  down: { words: 'In the list: a pinned one further down', group: 'Conversations' },
-  delete: { words: 'In the list: delete it', group: 'Conversations' },
   settings: { words: 'Settings', group: 'Conversations' },
+  open: { words: 'Open', group: 'In the list' },
+  options: { words: 'Options', group: 'In the list' },
+  up: { words: 'Move up what is pinned', group: 'In the list' },
+  down: { words: 'Move down what is pinned', group: 'In the list' },
+  delete: { words: 'Delete', group: 'In the list' },
+  undo: { words: 'Undo deleting or archiving', group: 'In the list' },
+  pick: { words: 'Select, or not, while selecting', group: 'In the list' },
+  unpick: { words: 'End selecting', group: 'In the list' },
   compose: { words: 'Write a message', group: 'Answers' },
   stop: { words: 'Stop the answer', group: 'Answers' },
   copy: { words: 'Copy the last answer', group: 'Answers' },
@@ -39,6 +44,7 @@ const NAMES: Record<string, string> = {
   ContextMenu: '☰',
   Escape: 'Esc',
   Enter: '↵',
+  ' ': 'Space',
   alt: isMac ? '⌥' : 'Alt',
   mod: isMac ? '⌘' : 'Ctrl',
   shift: isMac ? '⇧' : 'Shift',

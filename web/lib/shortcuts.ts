@@ -13,6 +13,12 @@ export const SHORTCUTS = {
   up: { keys: ['alt+ArrowUp'] },
   down: { keys: ['alt+ArrowDown'] },
   delete: { keys: ['Delete'] },
+  undo: { keys: ['mod+z'] },
+  // These four the browser knows by itself.
+  open: { keys: ['Enter'] },
+  options: { keys: ['shift+F10', 'ContextMenu'] },
+  pick: { keys: [' '] },
+  unpick: { keys: ['Escape'] },
   settings: { keys: ['mod+,'] },
   compose: { keys: ['shift+Escape', 'c'] },
   stop: { keys: ['mod+.'] },
@@ -30,7 +36,21 @@ export type ShortcutId = keyof typeof SHORTCUTS
 /** What works wherever the focus is. */
 export type Deed = Exclude<ShortcutId, (typeof ELSEWHERE)[number]>
 
-const ELSEWHERE = ['rename', 'up', 'down', 'delete', 'first', 'last', 'menu', 'leave'] as const satisfies ShortcutId[]
+const ELSEWHERE = [
+  'rename',
+  'up',
+  'down',
+  'delete',
+  'undo',
+  'open',
+  'options',
+  'pick',
+  'unpick',
+  'first',
+  'last',
+  'menu',
+  'leave',
+] as const satisfies ShortcutId[]
 
 export const DEEDS = Object.keys(SHORTCUTS).filter((id): id is Deed => !ELSEWHERE.some((other) => other === id))
 /** What may open over a dialog, or instead of it. */

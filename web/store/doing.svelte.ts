@@ -1,5 +1,5 @@
 import { wishEdit } from '../lib/edit-wish.svelte.ts'
-import { go, jumpTo } from '../lib/route.svelte.ts'
+import { goToMade, jumpTo } from '../lib/route.svelte.ts'
 import { regenerateReply } from './branches.ts'
 import { newConversation, renameConversation, stopReply } from './commands.ts'
 import { Live } from './live.svelte.ts'
@@ -53,7 +53,7 @@ export class Doing {
 }
 
 async function begin(): Promise<void> {
-  go(await newConversation())
+  await goToMade(newConversation())
 }
 
 /** Opens a prompt for its edit, wherever in the room it is. */

@@ -45,6 +45,13 @@ export class RoomDesk {
     this.menu = { id, anchor }
   }
 
+  /** `id`: the row that gets the focus, which the boxes of the rows have had till then. */
+  endSelecting(id = [...(this.selection.ids ?? [])].at(-1)): void {
+    if (!this.selection.ids) return
+    this.selection.end()
+    if (id !== undefined) this.#ways.focus(id)
+  }
+
   /** Nothing is asked any more. */
   close(): void {
     const of = this.tagging?.ids ?? this.removing?.ids
@@ -63,8 +70,10 @@ export class RoomDesk {
     return roomActs({ role: membership?.role, archived, unread, pinnedAt: pinned.indexOf(id), pinned: pinned.length })
   }
 
-  /** What a key on the row of a room asks for. */
+  /** What a key on the row of a room asks for; while rooms are selected, of those. */
   key(wanted: RoomAct, id: string): void {
+    const selected = this.selection.ids
+    if (selected) return void (wanted === 'delete' && this.act(wanted, [...selected]))
     if (this.actsOf(id).includes(wanted)) void this.act(wanted, [id])
   }
 
@@ -77,7 +86,8 @@ export class RoomDesk {
         this.renaming = first
         return
       case 'select':
-        return this.selection.begin(first)
+        this.selection.begin(first)
+        return this.#ways.focus(first)
       case 'tags':
         this.tagging = { ids, of: [...(await listedRooms(ids)).values()].map(({ room }) => room.arranged.tags) }
         return
