@@ -138,6 +138,22 @@ test('what was seen of a reply that a start has left in its journal is kept when
   expect(await ended(done.id)).toMatchObject({ state: 'complete', text: 'people have read this', finishedAt: 5_000 })
 })
 
+test('what is known of a reply from before stays when it is put back into the queue and not asked for', async () => {
+  const { queue } = await start(async function* () {
+    yield { type: 'thought', text: 'Hm.' }
+    yield { type: 'text', text: 'half' }
+    yield { type: 'usage', usage, model: 'm' }
+  })
+  const reply = await ask()
+  queue.add(reply)
+  const half = await ended(reply.id)
+  await requeue(database.db, ada, reply.id, half.revision)
+  await queue.stop(reply, { by: ada })
+  const { text, model, thoughts } = half
+  expect(await ended(reply.id)).toMatchObject({ state: 'stopped', text, model, usage, thoughts })
+  expect(await costs(reply.conversationId)).toEqual([{ calls: 1, total: 8 }])
+})
+
 test('what the provider says of itself can be stored', () => {
   const chunk = readChunk({ modelVersion: 'm\0\ud800', candidates: [{ finishReason: 'ST\0OP' }], promptFeedback: { blockReason: 'A\0' } })
   expect(chunk).toMatchObject({ model: 'm\ufffd\ufffd', finishReason: 'OTHER', blockReason: 'OTHER' })
@@ -179,7 +195,9 @@ test('an end whose answer was lost does not end the reply that somebody has gone
   }, db)
   queue.add(reply)
   const whole = await eventually(async () => [await read(reply.id)].find((found) => found?.state === 'complete'))
-  expect(whole).toMatchObject({ text: 'half and whole', failure: null })
+  // Both calls were paid for; the second one takes the place of the first in the context.
+  const both = { prompt: 10, output: 6, thoughts: 2, total: 16, fills: 7 }
+  expect(whole).toMatchObject({ text: 'half and whole', failure: null, usage: both })
   expect(kept).toEqual(['', 'half'])
   expect(await costs(reply.conversationId)).toEqual([{ calls: 2, total: 16 }])
   await ended(reply.id)

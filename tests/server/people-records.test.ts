@@ -10,7 +10,7 @@ import { changePerson, everybody, everyRoom } from '../../server/database/overvi
 import { carryOut, isCarriedOut } from '../../server/database/operations.ts'
 import { addPasskey, countUse, findPasskey, passkeysOf, removePasskey } from '../../server/database/passkeys.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
-import { finish } from '../../server/database/replies.ts'
+import { finish } from '../../server/database/finishing.ts'
 import { conversation, member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { closeSession, forgetExpired, openSession } from '../../server/database/sessions.ts'
