@@ -768,20 +768,22 @@ export const finish: typeof finishing.finish = (db, { id, conversationId }, outc
     return { ...change, untitled }
   })
 
-export const claimTitle: typeof titles.claimTitle = (db, conversationId, thought) =>
+export const claimTitle: typeof titles.claimTitle = (db, conversationId, id, thought) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
-    if (room?.row.titling !== 'open' || room.row.deletedAt !== null) return false
+    if (room?.row.titling !== 'open' || room.row.deletedAt !== null) return memory.operations.has(id)
     room.row = { ...room.row, titling: 'asked' }
-    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage })
+    memory.operations.add(id)
+    addUsage(memory, { ...thought, conversationId, ...thought.usage })
     return true
   })
 
-export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, thought, cost }) =>
+export const giveTitle: typeof titles.giveTitle = (db, conversationId, id, { title, thought, cost }) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
-    if (!room) return null
-    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage }, -1)
+    if (!room || memory.operations.has(id)) return null
+    memory.operations.add(id)
+    addUsage(memory, { ...thought, conversationId, ...thought.usage }, -1)
     if (cost) addUsage(memory, { ...cost, conversationId, ...cost.usage })
     const { row } = room
     if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null

@@ -433,16 +433,18 @@ describe('the records in memory are those of the database', () => {
       const second = prompt(id)
       await records.send(db, ada, second)
       say((await records.finish(db, { id: second.replyId, conversationId: id }, ended, 'Model'))?.untitled)
-      say([await records.claimTitle(db, id, thought), await records.claimTitle(db, id, thought), await spent(id)])
+      const claim = newId()
+      for (const one of [claim, claim, newId()]) say([await records.claimTitle(db, id, one, thought), await spent(id)])
       await records.update(db, ada.id, id, meanwhile)
       const cost = 'title' in meanwhile ? null : { ...thought, model: 'model-2', usage: { ...thought.usage, total: 4 } }
-      say((await records.giveTitle(db, id, { title: 'Found', thought, cost }))?.conversation.title)
+      const end = newId()
+      for (const one of [end, end]) say((await records.giveTitle(db, id, one, { title: 'Found', thought, cost }))?.conversation.title)
       say([await spent(id), (await records.current(db, id))?.conversation.title])
       const third = prompt(id)
       await records.send(db, ada, third)
       say((await records.finish(db, { id: third.replyId, conversationId: id }, ended, 'Model'))?.untitled)
     }
-    say(await records.claimTitle(db, newId(), thought))
+    say(await records.claimTitle(db, newId(), newId(), thought))
   })
 
   alike('the budget that the owner has set', async ({ records, db }, say) => {

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { newId, type Person } from '#contract'
 import { create, current } from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/open.ts'
+import { finish } from '../../server/database/finishing.ts'
 import { begin, readReply } from '../../server/database/replies.ts'
 import { requeue } from '../../server/database/resuming.ts'
-import { person } from '../../server/database/schema.ts'
+import { conversation, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { usageSince } from '../../server/database/usage.ts'
 import { Budgets } from '../../server/replies/budgets.ts'
@@ -19,6 +20,7 @@ import type { ModelEvent, ModelRequest } from '../../server/replies/model.ts'
 import { Models } from '../../server/replies/models.ts'
 import { ReplyQueue } from '../../server/replies/queue.ts'
 import { recover } from '../../server/replies/recover.ts'
+import { TITLE_INSTRUCTIONS } from '../../server/replies/title.ts'
 import { createChanges } from '../../server/rooms/changes.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -54,10 +56,10 @@ async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEven
   return { parts, queue: new ReplyQueue(parts, 4) }
 }
 
-async function ask() {
+/** In a room with a title the model is asked for none. */
+async function ask(title: { title?: string } = { title: 'Named' }) {
   const conversationId = newId()
-  // A room with a title asks the model for none.
-  await create(database.db, ada, conversationId, { title: 'Named' })
+  await create(database.db, ada, conversationId, title)
   const ids = { id: newId(), replyId: newId() }
   await send(database.db, ada, { ...ids, conversationId, text: 'Hello', kind: 'prompt' })
   return { id: ids.replyId, conversationId, askedBy: ada }
@@ -201,4 +203,40 @@ test('an end whose answer was lost does not end the reply that somebody has gone
   expect(kept).toEqual(['', 'half'])
   expect(await costs(reply.conversationId)).toEqual([{ calls: 2, total: 16 }])
   await ended(reply.id)
+})
+
+test('a title that was not claimed is asked for after the next reply, once, and paid for once, whatever answers of the database are lost', async () => {
+  const first = await ask({})
+  const { conversationId } = first
+  const titled = async () =>
+    (await database.db.select().from(conversation).where(eq(conversation.id, conversationId))).map(({ title, titling }) => ({
+      title,
+      titling,
+    }))[0]
+  // A server that is killed between an end and its title has done this and no more.
+  await finish(database.db, first, { ...NOTHING_SAID, state: 'complete', text: 'an answer' }, 'Model')
+  expect(await titled()).toEqual({ title: 'Hello', titling: 'open' })
+
+  const written = { claimed: 0, given: 0 }
+  const db = losing(async () => {
+    const now = await titled()
+    const which = now?.title === 'Found' ? 'given' : now?.titling === 'asked' ? 'claimed' : null
+    return which !== null && ++written[which] === 1
+  })
+  let titles = 0
+  const { queue } = await start(async function* ({ instructions }) {
+    if (instructions === TITLE_INSTRUCTIONS) titles++
+    yield { type: 'text', text: instructions === TITLE_INSTRUCTIONS ? 'Found' : 'another answer' }
+    yield { type: 'usage', usage, model: 'm' }
+    yield { type: 'finish', truncated: false }
+  }, db)
+  const ids = { id: newId(), replyId: newId() }
+  await send(database.db, ada, { ...ids, conversationId, text: 'And?', kind: 'prompt' })
+  queue.add({ id: ids.replyId, conversationId, askedBy: ada })
+  // Each of them once more.
+  await eventually(() => written.claimed > 1 && written.given > 1)
+  await queue.close(1_000)
+  expect(await titled()).toEqual({ title: 'Found', titling: 'asked' })
+  expect(titles).toBe(1)
+  expect(await costs(conversationId)).toEqual([{ calls: 2, total: 16 }])
 })
