@@ -60,15 +60,12 @@ export class Titles {
     if (personId === null) return
     const priced = (usage: Usage, model: string | null): Cost => ({ day: dayOf(Date.now()), personId, model: model ?? reply.model, usage })
     let said = ''
-    let ending = false
-    const cost = { tokens: () => estimate(request, said.length).total, isEnding: () => ending }
     // A title is not worth the wait for what others cost.
-    if (budgets.take(key, look, cost) !== null) return
+    if (budgets.take(key, look, () => estimate(request, said.length).total) !== null) return
     try {
       const thought = priced(estimate(request, 0), null)
       const [claim, end] = [newId(), newId()]
       if (!(await untilDone(() => claimTitle(db, reply.conversationId, claim, thought), this.#closing.signal, isUnavailable))) return
-      ending = true
       const found = await this.#ask(reply, request, (text) => (said += text))
       const told = { title: found.title, thought, cost: found.usage && priced(found.usage, found.model) }
       // What it has cost is to be written also by a server that is just ending, if the database lets it.
