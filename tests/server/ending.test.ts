@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eq, sql } from 'drizzle-orm'
-import { newId, type Person } from '#contract'
+import { type ModelFacts, newId, type Person } from '#contract'
 import { create, current } from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/open.ts'
 import { finish } from '../../server/database/finishing.ts'
@@ -40,7 +40,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true })
 }, 30_000)
 
-async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEvent>, db: Db = database.db) {
+async function start(
+  script: (request: ModelRequest) => AsyncGenerator<ModelEvent>,
+  db: Db = database.db,
+  list = async (): Promise<ModelFacts[]> => [],
+) {
   const bus = { publish: () => {}, has: () => false }
   const changes = createChanges({
     bus,
@@ -49,7 +53,7 @@ async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEven
     readers: { closeRoom: () => {} },
     look: (id) => current(database.db, id),
   })
-  const model = { name: 'm', speaker: 'Model', demo: false, list: async () => [], stream: script }
+  const model = { name: 'm', speaker: 'Model', demo: false, list, stream: script }
   const budgets = await Budgets.open(db)
   const models = new Models(model, () => {})
   const parts = { db, bus, changes, journals: openJournals(directory), model, models, log: silent, budgets }
@@ -239,4 +243,31 @@ test('a title that was not claimed is asked for after the next reply, once, and 
   expect(await titled()).toEqual({ title: 'Found', titling: 'asked' })
   expect(titles).toBe(1)
   expect(await costs(conversationId)).toEqual([{ calls: 2, total: 16 }])
+})
+
+test('also the first reply of a server is asked for with what is known of its model', async () => {
+  const asked = Promise.withResolvers<void>()
+  const listed = Promise.withResolvers<ModelFacts[]>()
+  const list = () => {
+    asked.resolve()
+    return listed.promise
+  }
+  const thinks: boolean[] = []
+  const { queue } = await start(
+    async function* (request) {
+      thinks.push(request.thinks)
+      yield { type: 'finish', truncated: false }
+    },
+    database.db,
+    list,
+  )
+  const reply = await ask()
+  queue.add(reply)
+  await asked.promise
+  const [name, inputTokens, outputTokens, contextTokens] = ['m', null, null, 1_000]
+  listed.resolve([
+    { id: name, name, description: '', inputTokens, outputTokens, contextTokens, thinking: true, temperature: null, maxTemperature: null },
+  ])
+  await ended(reply.id)
+  expect(thinks).toEqual([true])
 })
