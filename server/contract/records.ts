@@ -97,9 +97,17 @@ export type Failure = Static<typeof Failure>
 
 /**
  * Tokens as the provider counted them; `output` includes the thoughts. Of a call that ended before the provider had counted anything (stopped while it
- * was thinking, silent, cut, or the server was killed): an estimate, a token for every four UTF-16 units that were asked and said.
+ * was thinking, silent, cut, or the server was killed): an estimate, a token for every four UTF-16 units that were asked and said. A reply that
+ * was gone on with has the sum of its calls.
  */
-export const Usage = strict({ prompt: Type.Integer(), output: Type.Integer(), thoughts: Type.Integer(), total: Type.Integer() })
+export const Usage = strict({
+  prompt: Type.Integer(),
+  output: Type.Integer(),
+  thoughts: Type.Integer(),
+  total: Type.Integer(),
+  /** Of several calls: the context that the last of them has taken. */
+  fills: Type.Optional(Type.Integer()),
+})
 export type Usage = Static<typeof Usage>
 
 export const Thoughts = strict({ text: Type.String(), ms: Type.Integer({ minimum: 0 }) })

@@ -53,11 +53,12 @@ export function snippet(text: string, looked: readonly Term[]): Snippet {
   let start = Number.isFinite(first) ? Math.max(0, first - LEAD_UNITS) : 0
   // From the beginning of a word, where there is one.
   if (start > 0) start = Math.max(start, Math.min(first, whole.indexOf(' ', start) + 1))
-  const cut = whole
+  const part = whole
     .slice(start, start + SNIPPET_UNITS)
+    // Halves of characters of two units.
+    .replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, '')
     .replace(/\s+/g, ' ')
-    .toWellFormed()
-  const shown = `${start > 0 ? '… ' : ''}${cut}${start + SNIPPET_UNITS < whole.length ? ' …' : ''}`
+  const shown = `${start > 0 ? '… ' : ''}${part}${start + SNIPPET_UNITS < whole.length ? ' …' : ''}`
   return { text: shown, ranges: rangesOf(shown, looked) }
 }
 

@@ -40,9 +40,14 @@ const STRONG_MARKS = /(?<![\w*])(\*\*|~~)(?=\S)(.*?\S)\1(?!\w)/g
 const JOINER = /[\u200C\u200D]/
 const EDGES = /^[\s\u200C\u200D]+|[\s\u200C\u200D]+$/gu
 
-/** At most `maxLength` units, never half of a surrogate pair. */
-function truncate(text: string, maxLength: number): string {
+/** The first units of a text, at most `maxLength`, never half of a surrogate pair at its end. */
+export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text
-  const cut = text.slice(0, maxLength - 1)
-  return (/[\uD800-\uDBFF]$/.test(cut) ? cut.slice(0, -1) : cut).trimEnd() + '…'
+  const first = text.slice(0, maxLength)
+  return /[\uD800-\uDBFF]$/.test(first) ? first.slice(0, -1) : first
+}
+
+/** At most `maxLength` units, with a mark that there is more. */
+function truncate(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : cut(text, maxLength - 1).trimEnd() + '…'
 }

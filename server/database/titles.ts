@@ -2,6 +2,7 @@ import { and, eq, isNull } from 'drizzle-orm'
 import type { Usage } from '#contract'
 import { type Change, lock, write } from './conversations.ts'
 import type { Db } from './open.ts'
+import { carryOut, isCarriedOut } from './operations.ts'
 import { conversation } from './schema.ts'
 import { addUsage, takeUsage } from './usage.ts'
 
@@ -9,30 +10,36 @@ import { addUsage, takeUsage } from './usage.ts'
 export type Cost = { readonly day: string; readonly personId: string; readonly model: string; readonly usage: Usage }
 
 /** What a model has found, if anything, and what that has cost in place of what was thought; null: nothing. */
-export type Found = { readonly title: string | null; readonly thought: Cost | null; readonly cost: Cost | null }
+export type Found = { readonly title: string | null; readonly thought: Cost; readonly cost: Cost | null }
 
 /**
  * Takes it upon the caller to ask a model for a room's title, which is done once. The call is paid for, with what it is thought to cost, from now on:
- * a server that is killed in the middle of it has asked, too. False: it was asked for before, somebody has chosen one, or the room is gone.
+ * a server that is killed in the middle of it has asked, too. False: it was asked for before, somebody has chosen one, or the room is gone. Repeated
+ * with the same id, after a lost answer, it is the same claim.
  */
-export async function claimTitle(db: Db, conversationId: string, thought: Cost | null): Promise<boolean> {
+export async function claimTitle(db: Db, conversationId: string, id: string, thought: Cost): Promise<boolean> {
   return db.transaction(async (tx) => {
     const [claimed] = await tx
       .update(conversation)
       .set({ titling: 'asked' })
       .where(and(eq(conversation.id, conversationId), eq(conversation.titling, 'open'), isNull(conversation.deletedAt)))
       .returning({ id: conversation.id })
-    if (claimed && thought) await addUsage(tx, { ...thought, conversationId })
-    return claimed !== undefined
+    if (!claimed) return isCarriedOut(tx, id)
+    await carryOut(tx, { id, personId: thought.personId })
+    await addUsage(tx, { ...thought, conversationId })
+    return true
   })
 }
 
-/** Gives a room the title that a model has found, unless somebody has chosen one meanwhile. null: the room stays as it is. */
-export async function giveTitle(db: Db, conversationId: string, { title, thought, cost }: Found): Promise<Change | null> {
+/**
+ * Gives a room the title that a model has found, unless somebody has chosen one meanwhile, and writes what that has cost; with the same id once.
+ * null: the room stays as it is.
+ */
+export async function giveTitle(db: Db, conversationId: string, id: string, { title, thought, cost }: Found): Promise<Change | null> {
   return db.transaction(async (tx) => {
     const locked = await lock(tx, conversationId)
-    if (!locked) return null
-    if (thought) await takeUsage(tx, { ...thought, conversationId })
+    if (!locked || !(await carryOut(tx, { id, personId: thought.personId }))) return null
+    await takeUsage(tx, { ...thought, conversationId })
     if (cost) await addUsage(tx, { ...cost, conversationId })
     const { row, members } = locked
     if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null

@@ -5,12 +5,11 @@ import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import { roomTopic, shareTopic } from '../rooms/bus.ts'
 import { FAILED, NOTHING_SAID, settle, stopUnasked, write } from './ending.ts'
-import type { Look } from './budgets.ts'
 import type { Journal } from './journal.ts'
 import type { ModelRequest } from './model.ts'
 import type { Ref, ReplyParts } from './parts.ts'
 import { patient } from './patience.ts'
-import { unlessAborted, untilDone } from './pause.ts'
+import { untilDone } from './pause.ts'
 import { buildRequest, CONTEXT_STEPS, CONTEXT_UNITS, estimate, isWhole } from './prompt.ts'
 import { followAnswer, type StopReason } from './run.ts'
 import type { Start } from './starts.ts'
@@ -23,6 +22,7 @@ export type Run = Ref & {
   ending: boolean
   readonly stop: AbortController
   readonly enter: Start['enter']
+  readonly aside: Start['aside']
 }
 
 /**
@@ -34,8 +34,7 @@ export async function answer(parts: ReplyParts, run: Run, closing: AbortSignal):
   const { log, changes, db, journals, model } = parts
   let prepared: Prepared | Refused | null
   try {
-    if (!(await run.enter())) return null
-    prepared = await prepare(parts, run)
+    prepared = await inTurn(parts, run)
   } catch (error) {
     await unasked(parts, run, closing, error)
     return null
@@ -92,8 +91,21 @@ type Prepared = {
 /** Why the model is not to be asked. */
 type Refused = { readonly refused: Failure }
 
-/** What to ask, and not before when, as soon as the database can say it; null: there is nothing to answer any more. */
-function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
+/** It depends on what others cost, and is to be looked at anew then. */
+type Waits = { readonly until: Promise<void> }
+
+/** What to ask, and not before when, as soon as it may be asked and somebody pays for it; null: there is nothing to answer any more. */
+async function inTurn(parts: ReplyParts, run: Run): Promise<Prepared | Refused | null> {
+  while (await run.enter()) {
+    const prepared = await prepare(parts, run)
+    if (prepared === null || !('until' in prepared)) return prepared
+    await run.aside(prepared.until)
+  }
+  return null
+}
+
+/** The same for this moment, as soon as the database can say it. */
+function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Promise<Prepared | Refused | Waits | null> {
   return untilDone(
     async () => {
       const [reply, steps, look] = await Promise.all([
@@ -108,9 +120,13 @@ function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Pro
       const name = reply.model ?? model.name
       const before = isWhole(steps) ? 0 : await countBeyond(db, run.id, steps.length, LIMITS.leftOut)
       const request = buildRequest({ model: name, instructions, temperature, thinking, facts: models.known(name), steps, before, kept })
-      const refused = look && (await afford(budgets, run, look, request))
+      // Who waits for it no longer must not be counted.
+      run.stop.signal.throwIfAborted()
+      const tokens = () => estimate(request, (run.text ?? kept).length - kept.length).total
+      const found = look && budgets.take(run.id, look, tokens)
+      if (found) return 'until' in found ? found : { refused: found }
       const prompt = steps.findLast((step) => step.kind === 'prompt')?.text ?? ''
-      return refused ? { refused } : { request, thoughts, retryAt, prompt }
+      return { request, thoughts, retryAt, prompt }
     },
     run.stop.signal,
     (error) => {
@@ -118,20 +134,6 @@ function prepare({ budgets, db, log, model, models }: ReplyParts, run: Run): Pro
       return isUnavailable(error)
     },
   )
-}
-
-/** Why a request may not be made today; null: it may, and is counted from now on. */
-async function afford(budgets: ReplyParts['budgets'], run: Run, first: Look, request: ModelRequest): Promise<Failure | null> {
-  const saidUnits = () => (run.text?.length ?? request.kept.length) - request.kept.length
-  const cost = { tokens: () => estimate(request, saidUnits()).total, isEnding: () => run.ending }
-  for (let look: Look | null = first; look; look = await budgets.look(run.id)) {
-    // Who waits for it no longer must not be counted.
-    run.stop.signal.throwIfAborted()
-    const found = budgets.take(run.id, look, cost)
-    if (!(found instanceof Promise)) return found
-    await unlessAborted(found, run.stop.signal)
-  }
-  return null
 }
 
 /** The end of a reply that was never asked for: stopped while it was read, left for the next start, or impossible. */

@@ -18,8 +18,6 @@ type UsedUp = Extract<Failure, { code: 'budget_used_up' }>
 type Underway = {
   /** What it is thought to have cost so far, in tokens. */
   readonly tokens: () => number
-  /** Its cost is being written, or is about to be: what is read of the database may or may not have it. */
-  readonly isEnding: () => boolean
   readonly ended: PromiseWithResolvers<void>
   readonly asked: Pick<Spending, 'personId' | 'conversationId' | 'guest'>
 }
@@ -35,6 +33,8 @@ export class Budgets {
   #current: Budget
   /** By reply. In this process only: others of the same database are seen when theirs have ended. */
   readonly #underway = new Map<string, Underway>()
+  /** Whoever waits may have more. */
+  #raised = Promise.withResolvers<void>()
 
   private constructor(db: Db, current: Budget) {
     this.#db = db
@@ -52,6 +52,8 @@ export class Budgets {
   async set(budget: Budget): Promise<void> {
     await writeBudget(this.#db, budget)
     this.#current = budget
+    this.#raised.resolve()
+    this.#raised = Promise.withResolvers()
   }
 
   /** What today has cost those who pay for a reply. null: there is no such reply. */
@@ -63,18 +65,16 @@ export class Budgets {
   }
 
   /**
-   * Counts a reply as one that is being written, until `ended`; null: it is counted. Or why it may not be asked for today: what others are thought
-   * to have cost so far counts, too. Or a promise, after which it has to be looked again: it depends on what is just being written to the database.
+   * Counts a reply as one that is being written, whose cost so far `tokens` says, until `ended`; null: it is counted. Or why it may not be asked for
+   * today. Or a promise, after which it has to be looked again: it depends on what others cost that are being written, which nobody knows before.
    */
-  take(replyId: string, look: Look, cost: Pick<Underway, 'tokens' | 'isEnding'>): UsedUp | Promise<void> | null {
-    const running = [...this.#underway.values()]
-    const ending = running.filter((one) => one.isEnding())
-    const known = running.filter((one) => !one.isEnding())
-    const unknown = [...ending, ...[...look.beside].filter((one) => !running.includes(one))]
-    const usedUp = this.#usedUp(look, known)
+  take(replyId: string, look: Look, tokens: () => number): UsedUp | { readonly until: Promise<void> } | null {
+    const usedUp = this.#usedUp(look, [])
     if (usedUp) return usedUp
-    if (unknown.length > 0 && this.#usedUp(look, [...known, ...unknown])) return Promise.race(unknown.map(({ ended }) => ended.promise))
-    this.#underway.set(replyId, { ...cost, ended: Promise.withResolvers(), asked: look.spending })
+    // What has ended since it was looked may or may not be in what was read.
+    const beside = [...new Set([...look.beside, ...this.#underway.values()])]
+    if (this.#usedUp(look, beside)) return { until: Promise.race([this.#raised.promise, ...beside.map(({ ended }) => ended.promise)]) }
+    this.#underway.set(replyId, { tokens, ended: Promise.withResolvers(), asked: look.spending })
     return null
   }
 

@@ -1,7 +1,7 @@
 import type { Author, Usage } from '#contract'
 import type { Operation } from '../database/operations.ts'
 import { byIds } from '../database/messages.ts'
-import { finish, type Outcome } from '../database/replies.ts'
+import { finish, type Outcome } from '../database/finishing.ts'
 import { isUnavailable } from '../database/sql-state.ts'
 import { reason } from '../log.ts'
 import type { Ending, Journal, LeftBehind } from './journal.ts'

@@ -1,4 +1,4 @@
-import { storable, type Usage } from '#contract'
+import { cut, storable, type Usage } from '#contract'
 import { field, listOf, type ProviderError } from './gemini-failure.ts'
 
 /** One event of a stream, reduced to what Confab uses. */
@@ -34,7 +34,7 @@ export function readChunk(value: unknown): Chunk {
     parts,
     finishReason: reasonOf(field(candidate, 'finishReason')),
     usage: usageOf(field(value, 'usageMetadata')),
-    model: storable(words(field(value, 'modelVersion')).slice(0, 100)) || null,
+    model: cut(storable(words(field(value, 'modelVersion'))), 100) || null,
   }
 }
 

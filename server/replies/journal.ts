@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Thoughts, Usage } from '#contract'
-import type { Outcome } from '../database/replies.ts'
+import type { Outcome } from '../database/finishing.ts'
 
 /*
  * One append-only file for every reply that is being written. A line is written before the text in it is shown to anybody, so a killed

@@ -39,10 +39,10 @@ export class Models {
   }
 
   /** Waits, for a moment, for the first thing that the provider says: a server that has just started knows nothing yet. Never rejects. */
-  async first(): Promise<void> {
+  async first(mostMs = FIRST_MS): Promise<void> {
     if (this.#known !== null || this.#stale) return
     const enough = Promise.withResolvers<void>()
-    const timer = setTimeout(enough.resolve, FIRST_MS)
+    const timer = setTimeout(enough.resolve, mostMs)
     await Promise.race([this.list(), enough.promise])
     clearTimeout(timer)
   }

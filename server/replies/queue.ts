@@ -149,8 +149,8 @@ export class ReplyQueue {
 
   #start(reply: Asked): Turn {
     const stop = new AbortController()
-    const { enter, leave } = this.#starts.start(reply, stop.signal)
-    const run: Run = { ...reply, text: null, thoughts: '', ending: false, stop, enter }
+    const { enter, aside, leave } = this.#starts.start(reply, stop.signal)
+    const run: Run = { ...reply, text: null, thoughts: '', ending: false, stop, enter, aside }
     let titled: Titled | null = null
     const ended = answer(this.#parts, run, this.#closing.signal)
       .then((found) => void (titled = found))

@@ -1,4 +1,4 @@
-import { type Author, type Failure, storable, type Thoughts, type Usage } from '#contract'
+import { type Author, cut, type Failure, storable, type Thoughts, type Usage } from '#contract'
 import type { Operation } from '../database/operations.ts'
 import type { Ending, Journal } from './journal.ts'
 import { type Model, ModelError, type ModelEvent, type ModelRequest } from './model.ts'
@@ -36,6 +36,7 @@ export async function followAnswer(options: {
 }): Promise<Ending> {
   const { model, request, journal, show, stopped } = options
   const pieces = createPieces(storable)
+  const thoughtPieces = createPieces(storable)
   let units = options.kept
   const startedAt = performance.now()
   let thoughts: Thoughts | null = null
@@ -51,11 +52,11 @@ export async function followAnswer(options: {
     show(text)
   }
   const think = (said: string) => {
+    if (said === '') return
     const before = (thoughts ?? options.thought)?.text ?? ''
     // Each summary begins with a heading, and not every model ends the one before it.
     const apart = (thoughts === null || said.startsWith('**')) && before !== '' && !before.endsWith('\n') ? '\n\n' : ''
-    // Cut first: the cut may go through a character of two units.
-    const text = storable((apart + said).slice(0, THOUGHT_UNITS - before.length))
+    const text = cut(apart + said, THOUGHT_UNITS - before.length)
     const ms = (options.thought?.ms ?? 0) + Math.round(performance.now() - startedAt)
     if (text === '') return
     // Nothing of this run has been shown yet: what it thought before comes with it, or it would be gone.
@@ -99,7 +100,7 @@ export async function followAnswer(options: {
           if (units > REPLY_UNITS) return ending({ state: 'complete', truncated: true })
           break
         case 'thought':
-          think(value.text)
+          think(thoughtPieces.push(value.text))
           break
         case 'usage':
           usage = value.usage

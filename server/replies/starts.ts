@@ -21,6 +21,8 @@ export type StartOptions = {
 export type Start = {
   /** Resolves when the model may be asked; false: the prompt was taken back meanwhile. Rejects with the signal's reason. */
   enter(): Promise<boolean>
+  /** Leaves the place to others until something else has ended; then it has to enter again. Never rejects; a stop ends it, and a taking back. */
+  aside(until: Promise<void>): Promise<void>
   /** The reply has ended. */
   leave(): void
 }
@@ -57,12 +59,17 @@ export class Starts {
     const standing: Standing = { takenBack: new AbortController(), asking: false }
     this.#standing.set(reply.id, standing)
     const signal = AbortSignal.any([stop, standing.takenBack.signal])
-    let placed = false
+    let [counted, placed] = [false, false]
+    const stepBack = () => {
+      if (placed) this.#places.giveBack()
+      placed = standing.asking = false
+    }
     return {
       enter: async () => {
         try {
           const person = reply.askedBy?.id ?? ''
-          await this.#atPace(reply, person, signal)
+          if (!counted) await this.#atPace(reply, person, signal)
+          counted = true
           await this.#places.take(person, signal)
           placed = true
           for (let held; (held = this.#held.get(reply.id));) await unlessAborted(held.promise, signal)
@@ -74,8 +81,12 @@ export class Starts {
           return false
         }
       },
+      aside: async (until) => {
+        stepBack()
+        await unlessAborted(until, signal).catch(() => {})
+      },
       leave: () => {
-        if (placed) this.#places.giveBack()
+        stepBack()
         if (this.#standing.get(reply.id) === standing) this.#standing.delete(reply.id)
       },
     }

@@ -1,4 +1,4 @@
-import { label, LIMITS, type ModelFacts, preview } from '#contract'
+import { cut, label, LIMITS, type ModelFacts, preview } from '#contract'
 import type { ModelRequest } from './model.ts'
 
 /** By these words a request for a title is told from one for an answer. */
@@ -40,5 +40,5 @@ const QUOTES_BEFORE = /^[\s"'`*_“”„‟«»‘’‚‹›「」『』《�
 const QUOTES_AFTER = /[\s"'`*_“”„‟«»‘’‚‹›「」『』《》.。]+$/u
 
 function shown(text: string): string {
-  return text.slice(0, SHOWN_UNITS).toWellFormed()
+  return cut(text, SHOWN_UNITS)
 }

@@ -1,4 +1,4 @@
-import type { Usage } from '#contract'
+import { newId, type Usage } from '#contract'
 import { claimTitle, type Cost, giveTitle } from '../database/titles.ts'
 import { dayOf } from '../database/usage.ts'
 import { isUnavailable } from '../database/sql-state.ts'
@@ -56,21 +56,21 @@ export class Titles {
     const key = `title of ${reply.conversationId}`
     const request = titleRequest({ ...reply, facts: this.#parts.models.known(reply.model) })
     const { personId } = look.spending
-    const priced = (usage: Usage | null, model: string | null): Cost | null =>
-      usage && personId !== null ? { day: dayOf(Date.now()), personId, model: model ?? reply.model, usage } : null
+    // Of a time in which nobody was said to have asked.
+    if (personId === null) return
+    const priced = (usage: Usage, model: string | null): Cost => ({ day: dayOf(Date.now()), personId, model: model ?? reply.model, usage })
     let said = ''
-    let ending = false
-    const cost = { tokens: () => estimate(request, said.length).total, isEnding: () => ending }
     // A title is not worth the wait for what others cost.
-    if (budgets.take(key, look, cost) !== null) return
+    if (budgets.take(key, look, () => estimate(request, said.length).total) !== null) return
     try {
       const thought = priced(estimate(request, 0), null)
-      if (!(await claimTitle(db, reply.conversationId, thought))) return
-      ending = true
+      const [claim, end] = [newId(), newId()]
+      if (!(await untilDone(() => claimTitle(db, reply.conversationId, claim, thought), this.#closing.signal, isUnavailable))) return
       const found = await this.#ask(reply, request, (text) => (said += text))
-      const told = { title: found.title, thought, cost: priced(found.usage, found.model) }
+      const told = { title: found.title, thought, cost: found.usage && priced(found.usage, found.model) }
       // What it has cost is to be written also by a server that is just ending, if the database lets it.
-      const write = () => changes.change(reply.conversationId, async () => ({ change: await giveTitle(db, reply.conversationId, told) }))
+      const write = () =>
+        changes.change(reply.conversationId, async () => ({ change: await giveTitle(db, reply.conversationId, end, told) }))
       if (this.#closing.signal.aborted) await write()
       else await untilDone(write, this.#closing.signal, isUnavailable)
     } finally {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { label, LIMITS, preview, storable } from '#contract'
+import { cut, label, LIMITS, preview, storable } from '#contract'
 
 const LONE = '\uD83D'
 const FAMILY = '👩\u200D👩\u200D👧'
@@ -46,10 +46,12 @@ describe('what is too long', () => {
   test('is never cut through a surrogate pair, at any length', () => {
     const text = 'a👩b🎉'.repeat(20)
     for (let length = 1; length < text.length + 2; length++) {
-      for (const cut of [label(text, length), preview(text, length)]) {
-        expect(cut.isWellFormed(), `${length}: ${cut}`).toBe(true)
-        expect(cut.length).toBeLessThanOrEqual(length)
+      for (const short of [label(text, length), preview(text, length), cut(text, length)]) {
+        expect(short.isWellFormed(), `${length}: ${short}`).toBe(true)
+        expect(short.length).toBeLessThanOrEqual(length)
       }
+      expect(text.startsWith(cut(text, length))).toBe(true)
+      expect(cut(text, length).length).toBeGreaterThanOrEqual(Math.min(length, text.length) - 1)
     }
   })
 })

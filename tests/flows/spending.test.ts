@@ -225,25 +225,40 @@ test('all together are given no more than the server has for a day, however many
   await gil.close()
 })
 
-test('what is being written counts for whoever asks meanwhile, in every room, and is counted once when it has ended', async () => {
-  const [one, two] = [await room(), await room()]
-  const used = sum((await ada.rpc.usage.report({ days: 1 })).rows)
+test('what is being written counts for whoever asks meanwhile: they wait, without a place, and what it has cost decides', async () => {
+  const [one, two, three] = [await room(), await room(), await room()]
+  const spent = async () => sum((await ada.rpc.usage.report({ days: 1 })).rows.filter(({ person }) => person.id === owner.person.id))
+  const health = async () => (await ada.rpc.admin.overview({})).health
   const mark = newId()
-  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: used + 50 })
-  const { replyId } = await ask(ada, one, `[[hand]] ${mark}`)
-  const answer = await emulator.next({ prompt: mark })
-  await answer.write('x'.repeat(2_000))
-  await ada.hearText(replyId, (text) => text.length === 2_000)
-  const refused = await end(bob, two, `[[chunks=1]] ${mark} meanwhile`)
-  expect(refused).toMatchObject({ state: 'failed', failure: { code: 'budget_used_up', whose: 'server' } })
-  expect(asked(mark).length).toBe(1)
-  // Stopped: nobody pays for it any longer than it is written, and not twice afterwards.
-  await ada.rpc.reply.stop({ id: replyId })
-  const cost = sum((await ada.rpc.usage.report({ days: 1 })).rows) - used
-  expect(cost).toBeGreaterThan(50)
-  await ada.rpc.admin.setBudget({ ...NO_BOUND, serverDayTokens: used + cost + 1 })
-  expect((await end(bob, two, `[[chunks=1]] ${mark} afterwards`)).state).toBe('complete')
+  const writing = async () => {
+    await ada.rpc.admin.updatePerson({ id: owner.person.id, dayTokens: (await spent()) + 50 })
+    const { replyId } = await ask(ada, one, `[[hand]] ${mark}`)
+    const answer = await emulator.next({ prompt: mark })
+    await answer.write('x'.repeat(2_000))
+    await ada.hearText(replyId, (text) => text.length === 2_000)
+    return replyId
+  }
+  const first = await writing()
+  const [refused, back] = [await ask(ada, two, `[[chunks=1]] ${mark} refused`), await ask(ada, three, `[[chunks=1]] ${mark} back`)]
+  // There are two places, and what Bob asks has one of them.
+  expect((await end(bob, await room(), '[[chunks=1]]')).state).toBe('complete')
+  await eventually(async () => (await health()).running === 1)
+  expect((await health()).queued).toBe(2)
+  await ada.rpc.message.withdraw({ id: back.id })
+  expect((await health()).queued).toBe(1)
+  await ada.rpc.reply.stop({ id: first })
+  const why = { code: 'budget_used_up', whose: 'person', resetAt: midnight() } as const
+  expect((await ada.hearEnd(refused.replyId)).row).toMatchObject({ state: 'failed', failure: why })
+
+  // More is given while it waits.
+  const second = await writing()
+  const later = await ask(ada, two, `[[chunks=1]] ${mark} later`)
+  await eventually(async () => (await health()).queued === 1)
+  await ada.rpc.admin.updatePerson({ id: owner.person.id, dayTokens: null })
   await ada.rpc.admin.setBudget(NO_BOUND)
+  expect((await ada.hearEnd(later.replyId)).row.state).toBe('complete')
+  await ada.rpc.reply.stop({ id: second })
+  expect(asked(mark).map(({ prompt }) => prompt.split(' ').at(-1))).toEqual([mark, mark, 'later'])
 })
 
 test('of many who ask at once for the last of a budget one is let through for each place, and each end is waited for', async () => {

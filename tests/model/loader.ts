@@ -10,7 +10,7 @@ export type Patch = { readonly file: string; readonly from: string; readonly to:
 const MEMORY = join(HERE, 'memory-records.ts')
 /** The files that speak SQL: what of them is kept in memory comes from there. */
 const RECORDS =
-  /\/server\/database\/(arrangements|branching|conversations|copying|links|listing|members|messages|operations|overview|people|presence|replies|resuming|sending|sessions|settings|steering|titles|usage)\.ts$/
+  /\/server\/database\/(arrangements|branching|conversations|copying|finishing|links|listing|members|messages|operations|overview|people|presence|replies|resuming|sending|sessions|settings|steering|titles|usage)\.ts$/
 const DEXIE = /\/node_modules\/dexie\/import-wrapper\.mjs$/
 
 /**

@@ -14,6 +14,7 @@ import {
   storable,
   type Reply,
   type Role,
+  together,
   type Usage,
   type UsageRow,
 } from '#contract'
@@ -22,6 +23,7 @@ import type * as branching from '../../server/database/branching.ts'
 import type * as conversations from '../../server/database/conversations.ts'
 import type * as copying from '../../server/database/copying.ts'
 import type { Db } from '../../server/database/door.ts'
+import type * as finishing from '../../server/database/finishing.ts'
 import type * as listing from '../../server/database/listing.ts'
 import type * as messages from '../../server/database/messages.ts'
 import type * as operations from '../../server/database/operations.ts'
@@ -732,7 +734,7 @@ export const putBack: typeof replies.putBack = (db, { id, conversationId }) =>
     )
   })
 
-export const finish: typeof replies.finish = (db, { id, conversationId }, outcome, speaker, at?: Date) =>
+export const finish: typeof finishing.finish = (db, { id, conversationId }, outcome, speaker, at?: Date) =>
   transaction(db, (memory) => {
     const finishedAt = at ?? new Date()
     const room = memory.rooms.get(conversationId)
@@ -740,12 +742,22 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     if (!room || !row?.state || !isOpen(row.state)) return null
     if (row.state === 'queued' && row.finishedAt?.getTime() === finishedAt.getTime()) return null
     const revision = room.row.revision + 1
-    const { stoppedBy, text, operation, ...values } = outcome
+    const { stoppedBy, text, operation, model, usage: used, ...values } = outcome
     if (operation) memory.operations.add(operation.id)
-    const ended = { ...row, ...values, text: text ?? row.text, stoppedById: stoppedBy?.id ?? null, retryAt: null, finishedAt, revision }
-    if (ended.usage) {
-      const [personId, name] = [ended.authorId ?? room.row.createdBy, ended.model ?? ended.wantedModel ?? room.row.model ?? speaker]
-      addUsage(memory, { personId, conversationId, model: name, ...ended.usage })
+    const ended = {
+      ...row,
+      ...values,
+      text: text ?? row.text,
+      model: model ?? row.model,
+      usage: used ? together(row.usage, used) : row.usage,
+      stoppedById: stoppedBy?.id ?? null,
+      retryAt: null,
+      finishedAt,
+      revision,
+    }
+    if (used) {
+      const [personId, name] = [ended.authorId ?? room.row.createdBy, model ?? ended.wantedModel ?? room.row.model ?? speaker]
+      addUsage(memory, { personId, conversationId, model: name, ...used })
     }
     const untitled = ended.state === 'complete' && ended.text !== '' && room.row.titling === 'open'
     const change = changeReply(memory, room, ended, {
@@ -757,20 +769,22 @@ export const finish: typeof replies.finish = (db, { id, conversationId }, outcom
     return { ...change, untitled }
   })
 
-export const claimTitle: typeof titles.claimTitle = (db, conversationId, thought) =>
+export const claimTitle: typeof titles.claimTitle = (db, conversationId, id, thought) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
-    if (room?.row.titling !== 'open' || room.row.deletedAt !== null) return false
+    if (room?.row.titling !== 'open' || room.row.deletedAt !== null) return memory.operations.has(id)
     room.row = { ...room.row, titling: 'asked' }
-    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage })
+    memory.operations.add(id)
+    addUsage(memory, { ...thought, conversationId, ...thought.usage })
     return true
   })
 
-export const giveTitle: typeof titles.giveTitle = (db, conversationId, { title, thought, cost }) =>
+export const giveTitle: typeof titles.giveTitle = (db, conversationId, id, { title, thought, cost }) =>
   transaction(db, (memory) => {
     const room = memory.rooms.get(conversationId)
-    if (!room) return null
-    if (thought) addUsage(memory, { ...thought, conversationId, ...thought.usage }, -1)
+    if (!room || memory.operations.has(id)) return null
+    memory.operations.add(id)
+    addUsage(memory, { ...thought, conversationId, ...thought.usage }, -1)
     if (cost) addUsage(memory, { ...cost, conversationId, ...cost.usage })
     const { row } = room
     if (title === null || title === row.title || row.titling !== 'asked' || row.deletedAt !== null) return null

@@ -350,7 +350,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'looks for a title without having claimed it',
     'server/replies/titles.ts',
-    'if (!(await claimTitle(db, reply.conversationId, thought))) return',
+    'if (!(await untilDone(() => claimTitle(db, reply.conversationId, claim, thought), this.#closing.signal, isUnavailable))) return',
     '',
   ),
   mutant(

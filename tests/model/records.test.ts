@@ -4,6 +4,7 @@ import * as arrangements from '../../server/database/arrangements.ts'
 import * as branching from '../../server/database/branching.ts'
 import * as conversations from '../../server/database/conversations.ts'
 import * as copying from '../../server/database/copying.ts'
+import * as finishing from '../../server/database/finishing.ts'
 import * as listing from '../../server/database/listing.ts'
 import * as messages from '../../server/database/messages.ts'
 import type { Db } from '../../server/database/open.ts'
@@ -28,6 +29,7 @@ const sql = {
   ...branching,
   ...copying,
   ...conversations,
+  ...finishing,
   ...listing,
   ...messages,
   ...operations,
@@ -378,6 +380,22 @@ describe('the records in memory are those of the database', () => {
     await records.create(db, ada, other, { title: 'Of Ada alone', model: 'model-2', dayTokens: 7 })
     const replies = [await costs(ada, id, null), await costs(ada, id, 'model-1'), await costs(ada, id, 'model-1')]
     replies.push(await costs(ben, id, 'model-1'), await costs(ada, other, null))
+    const again = prompt(id)
+    await records.send(db, ada, again)
+    for (const [index, [model, used]] of (
+      [
+        ['model-1', { prompt: 5, output: 3, thoughts: 1, total: 8 }],
+        ['model-2', { prompt: 7, output: 1, thoughts: 0, total: 9 }],
+        [null, { prompt: 9, output: 1, thoughts: 0, total: 10 }],
+        [null, null],
+      ] as const
+    ).entries()) {
+      const outcome = { ...ended, state: 'failed' as const, model, usage: used }
+      await records.finish(db, { id: again.replyId, conversationId: id }, outcome, 'Model', new Date(index))
+      const now = await records.readReply(db, again.replyId)
+      say([now?.model, now?.usage])
+      await records.requeue(db, ben, again.replyId, now?.revision ?? 0)
+    }
     const today = records.dayOf(Date.now())
     for (const reply of [...replies, newId()]) say(await records.spendingOf(db, reply, today))
     say(await records.spendingOf(db, replies[0] ?? '', '2026-01-01'))
@@ -415,16 +433,18 @@ describe('the records in memory are those of the database', () => {
       const second = prompt(id)
       await records.send(db, ada, second)
       say((await records.finish(db, { id: second.replyId, conversationId: id }, ended, 'Model'))?.untitled)
-      say([await records.claimTitle(db, id, thought), await records.claimTitle(db, id, thought), await spent(id)])
+      const claim = newId()
+      for (const one of [claim, claim, newId()]) say([await records.claimTitle(db, id, one, thought), await spent(id)])
       await records.update(db, ada.id, id, meanwhile)
       const cost = 'title' in meanwhile ? null : { ...thought, model: 'model-2', usage: { ...thought.usage, total: 4 } }
-      say((await records.giveTitle(db, id, { title: 'Found', thought, cost }))?.conversation.title)
+      const end = newId()
+      for (const one of [end, end]) say((await records.giveTitle(db, id, one, { title: 'Found', thought, cost }))?.conversation.title)
       say([await spent(id), (await records.current(db, id))?.conversation.title])
       const third = prompt(id)
       await records.send(db, ada, third)
       say((await records.finish(db, { id: third.replyId, conversationId: id }, ended, 'Model'))?.untitled)
     }
-    say(await records.claimTitle(db, newId(), thought))
+    say(await records.claimTitle(db, newId(), newId(), thought))
   })
 
   alike('the budget that the owner has set', async ({ records, db }, say) => {

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sql } from 'drizzle-orm'
-import { newId, type Person } from '#contract'
+import { eq, sql } from 'drizzle-orm'
+import { type ModelFacts, newId, type Person } from '#contract'
 import { create, current } from '../../server/database/conversations.ts'
 import type { Db } from '../../server/database/open.ts'
+import { finish } from '../../server/database/finishing.ts'
 import { begin, readReply } from '../../server/database/replies.ts'
 import { requeue } from '../../server/database/resuming.ts'
-import { person } from '../../server/database/schema.ts'
+import { conversation, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { usageSince } from '../../server/database/usage.ts'
 import { Budgets } from '../../server/replies/budgets.ts'
@@ -19,6 +20,7 @@ import type { ModelEvent, ModelRequest } from '../../server/replies/model.ts'
 import { Models } from '../../server/replies/models.ts'
 import { ReplyQueue } from '../../server/replies/queue.ts'
 import { recover } from '../../server/replies/recover.ts'
+import { TITLE_INSTRUCTIONS } from '../../server/replies/title.ts'
 import { createChanges } from '../../server/rooms/changes.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -38,7 +40,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true })
 }, 30_000)
 
-async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEvent>, db: Db = database.db) {
+async function start(
+  script: (request: ModelRequest) => AsyncGenerator<ModelEvent>,
+  db: Db = database.db,
+  list = async (): Promise<ModelFacts[]> => [],
+) {
   const bus = { publish: () => {}, has: () => false }
   const changes = createChanges({
     bus,
@@ -47,17 +53,17 @@ async function start(script: (request: ModelRequest) => AsyncGenerator<ModelEven
     readers: { closeRoom: () => {} },
     look: (id) => current(database.db, id),
   })
-  const model = { name: 'm', speaker: 'Model', demo: false, list: async () => [], stream: script }
+  const model = { name: 'm', speaker: 'Model', demo: false, list, stream: script }
   const budgets = await Budgets.open(db)
   const models = new Models(model, () => {})
   const parts = { db, bus, changes, journals: openJournals(directory), model, models, log: silent, budgets }
   return { parts, queue: new ReplyQueue(parts, 4) }
 }
 
-async function ask() {
+/** In a room with a title the model is asked for none. */
+async function ask(title: { title?: string } = { title: 'Named' }) {
   const conversationId = newId()
-  // A room with a title asks the model for none.
-  await create(database.db, ada, conversationId, { title: 'Named' })
+  await create(database.db, ada, conversationId, title)
   const ids = { id: newId(), replyId: newId() }
   await send(database.db, ada, { ...ids, conversationId, text: 'Hello', kind: 'prompt' })
   return { id: ids.replyId, conversationId, askedBy: ada }
@@ -138,6 +144,22 @@ test('what was seen of a reply that a start has left in its journal is kept when
   expect(await ended(done.id)).toMatchObject({ state: 'complete', text: 'people have read this', finishedAt: 5_000 })
 })
 
+test('what is known of a reply from before stays when it is put back into the queue and not asked for', async () => {
+  const { queue } = await start(async function* () {
+    yield { type: 'thought', text: 'Hm.' }
+    yield { type: 'text', text: 'half' }
+    yield { type: 'usage', usage, model: 'm' }
+  })
+  const reply = await ask()
+  queue.add(reply)
+  const half = await ended(reply.id)
+  await requeue(database.db, ada, reply.id, half.revision)
+  await queue.stop(reply, { by: ada })
+  const { text, model, thoughts } = half
+  expect(await ended(reply.id)).toMatchObject({ state: 'stopped', text, model, usage, thoughts })
+  expect(await costs(reply.conversationId)).toEqual([{ calls: 1, total: 8 }])
+})
+
 test('what the provider says of itself can be stored', () => {
   const chunk = readChunk({ modelVersion: 'm\0\ud800', candidates: [{ finishReason: 'ST\0OP' }], promptFeedback: { blockReason: 'A\0' } })
   expect(chunk).toMatchObject({ model: 'm\ufffd\ufffd', finishReason: 'OTHER', blockReason: 'OTHER' })
@@ -179,8 +201,73 @@ test('an end whose answer was lost does not end the reply that somebody has gone
   }, db)
   queue.add(reply)
   const whole = await eventually(async () => [await read(reply.id)].find((found) => found?.state === 'complete'))
-  expect(whole).toMatchObject({ text: 'half and whole', failure: null })
+  // Both calls were paid for; the second one takes the place of the first in the context.
+  const both = { prompt: 10, output: 6, thoughts: 2, total: 16, fills: 7 }
+  expect(whole).toMatchObject({ text: 'half and whole', failure: null, usage: both })
   expect(kept).toEqual(['', 'half'])
   expect(await costs(reply.conversationId)).toEqual([{ calls: 2, total: 16 }])
   await ended(reply.id)
+})
+
+test('a title that was not claimed is asked for after the next reply, once, and paid for once, whatever answers of the database are lost', async () => {
+  const first = await ask({})
+  const { conversationId } = first
+  const titled = async () =>
+    (await database.db.select().from(conversation).where(eq(conversation.id, conversationId))).map(({ title, titling }) => ({
+      title,
+      titling,
+    }))[0]
+  // A server that is killed between an end and its title has done this and no more.
+  await finish(database.db, first, { ...NOTHING_SAID, state: 'complete', text: 'an answer' }, 'Model')
+  expect(await titled()).toEqual({ title: 'Hello', titling: 'open' })
+
+  const written = { claimed: 0, given: 0 }
+  const db = losing(async () => {
+    const now = await titled()
+    const which = now?.title === 'Found' ? 'given' : now?.titling === 'asked' ? 'claimed' : null
+    return which !== null && ++written[which] === 1
+  })
+  let titles = 0
+  const { queue } = await start(async function* ({ instructions }) {
+    if (instructions === TITLE_INSTRUCTIONS) titles++
+    yield { type: 'text', text: instructions === TITLE_INSTRUCTIONS ? 'Found' : 'another answer' }
+    yield { type: 'usage', usage, model: 'm' }
+    yield { type: 'finish', truncated: false }
+  }, db)
+  const ids = { id: newId(), replyId: newId() }
+  await send(database.db, ada, { ...ids, conversationId, text: 'And?', kind: 'prompt' })
+  queue.add({ id: ids.replyId, conversationId, askedBy: ada })
+  // Each of them once more.
+  await eventually(() => written.claimed > 1 && written.given > 1)
+  await queue.close(1_000)
+  expect(await titled()).toEqual({ title: 'Found', titling: 'asked' })
+  expect(titles).toBe(1)
+  expect(await costs(conversationId)).toEqual([{ calls: 2, total: 16 }])
+})
+
+test('also the first reply of a server is asked for with what is known of its model', async () => {
+  const asked = Promise.withResolvers<void>()
+  const listed = Promise.withResolvers<ModelFacts[]>()
+  const list = () => {
+    asked.resolve()
+    return listed.promise
+  }
+  const thinks: boolean[] = []
+  const { queue } = await start(
+    async function* (request) {
+      thinks.push(request.thinks)
+      yield { type: 'finish', truncated: false }
+    },
+    database.db,
+    list,
+  )
+  const reply = await ask()
+  queue.add(reply)
+  await asked.promise
+  const [name, inputTokens, outputTokens, contextTokens] = ['m', null, null, 1_000]
+  listed.resolve([
+    { id: name, name, description: '', inputTokens, outputTokens, contextTokens, thinking: true, temperature: null, maxTemperature: null },
+  ])
+  await ended(reply.id)
+  expect(thinks).toEqual([true])
 })

@@ -10,7 +10,7 @@ import { changePerson, everybody, everyRoom } from '../../server/database/overvi
 import { carryOut, isCarriedOut } from '../../server/database/operations.ts'
 import { addPasskey, countUse, findPasskey, passkeysOf, removePasskey } from '../../server/database/passkeys.ts'
 import { readRoster, writePresence } from '../../server/database/presence.ts'
-import { finish } from '../../server/database/replies.ts'
+import { finish } from '../../server/database/finishing.ts'
 import { conversation, member, operation as operations, person } from '../../server/database/schema.ts'
 import { send } from '../../server/database/sending.ts'
 import { closeSession, forgetExpired, openSession } from '../../server/database/sessions.ts'
@@ -256,32 +256,33 @@ for (const kind of ['embedded', 'postgres', 'neon'] as const) {
       expect(await readBudget(database.db)).toEqual(budget)
     })
 
-    test('what is being written counts, and is counted once while its end is written to the database', async () => {
+    test('what is being written counts for whoever asks next, who waits for its end or for a higher bound', async () => {
       const budgets = await Budgets.open(database.db)
       const { rows } = await usageSince(database.db, ada, dayOf(Date.now()))
       const total = rows.reduce((sum, row) => sum + row.total, 0)
-      await budgets.set({ ...budgets.current, personDayTokens: null, serverDayTokens: total + 10 })
+      const bound = (tokens: number) => budgets.set({ ...budgets.current, personDayTokens: null, serverDayTokens: total + tokens })
+      await bound(10)
       const id = await room()
       const [one, two] = [await ask(id, 'one'), await ask(id, 'two')]
       let tokens = 3
-      let ending = false
-      const first = { tokens: () => tokens, isEnding: () => ending }
-      const second = { tokens: () => 1, isEnding: () => false }
       const look = async (replyId: string) => (await budgets.look(replyId)) ?? expect.unreachable()
-      const take = async (replyId: string, cost: typeof first) => budgets.take(replyId, await look(replyId), cost)
-      expect(await take(one.replyId, first)).toBeNull()
+      const take = async (replyId: string) => budgets.take(replyId, await look(replyId), () => tokens)
+      const waits = (found: Awaited<ReturnType<typeof take>>) => (found && 'until' in found ? found.until : expect.unreachable())
+      expect(await take(one.replyId)).toBeNull()
       tokens = 10
-      expect(await take(two.replyId, second)).toMatchObject({ code: 'budget_used_up', whose: 'server' })
-      // Nobody knows whether its cost is in what is read now, or was in what was read before it had ended.
-      ending = true
+      const higher = waits(await take(two.replyId))
+      await bound(9)
+      await higher
       const before = await look(two.replyId)
-      const waits = budgets.take(two.replyId, before, second)
-      expect(waits).toBeInstanceOf(Promise)
+      const ended = waits(budgets.take(two.replyId, before, () => 1))
       budgets.ended(one.replyId)
-      await waits
-      expect(budgets.take(two.replyId, before, second)).toBeInstanceOf(Promise)
-      expect(await take(two.replyId, second)).toBeNull()
+      await ended
+      // Nobody knows whether its cost was in what was read before it had ended.
+      await waits(budgets.take(two.replyId, before, () => 1))
+      expect(await take(two.replyId)).toBeNull()
       budgets.ended(two.replyId)
+      await bound(0)
+      expect(await take(one.replyId)).toMatchObject({ code: 'budget_used_up', whose: 'server' })
     })
 
     test('what waits is put into another order and taken back, every row with a revision of its own', async () => {

@@ -106,3 +106,35 @@ test('a wait for the pace is told once, ends with a stop, and is over when what 
   all.hold([third.id])?.(true)
   expect(await waiting).toBe(false)
 })
+
+test('who steps aside leaves the place to others, may be taken back until they enter again, and is counted at the pace once', async () => {
+  const { starts: all, told } = starts(1)
+  const [kept, taken] = [reply(), reply()]
+  const until = Promise.withResolvers<void>()
+  const first = all.start(kept, never)
+  expect(await first.enter()).toBe(true)
+  const aside = first.aside(until.promise)
+  expect([all.asking, all.isAsking(kept.id)]).toEqual([0, false])
+  const second = all.start(taken, never)
+  expect(await second.enter()).toBe(true)
+  until.resolve()
+  await aside
+  let entered = false
+  const entering = first.enter().then((may) => (entered = may))
+  await breathe()
+  expect(entered).toBe(false)
+  const over = second.aside(new Promise(() => {}))
+  expect(await entering).toBe(true)
+  all.hold([taken.id])?.(true)
+  await over
+  expect(await second.enter()).toBe(false)
+  // Nobody gives back a place that they do not have.
+  second.leave()
+  first.leave()
+  const third = all.start(reply(), never)
+  expect(await third.enter()).toBe(true)
+  const fourth = all.start(reply(), never)
+  void fourth.enter()
+  await breathe()
+  expect([all.asking, told]).toEqual([1, []])
+})

@@ -98,3 +98,16 @@ const HIT: Omit<SearchHit, 'messageId'> = {
   createdAt: 0,
   snippet: { text: '', ranges: [] },
 }
+
+test('what is shown of a message is never half of a character, wherever it begins and ends', () => {
+  const faces = '😀'.repeat(300)
+  for (const [before, behind] of [
+    ['', ''],
+    ['a', ''],
+    ['', 'b'],
+    ['a', 'b'],
+  ]) {
+    const { text } = snippet(`${before}${faces}needle${behind}${faces}`, terms('needle'))
+    expect(text).toMatch(/^… (?:😀)+needleb?(?:😀)+ …$/u)
+  }
+})

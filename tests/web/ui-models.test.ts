@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { LIMITS, type ModelFacts } from '#contract'
+import { LIMITS, type ModelFacts, together } from '#contract'
 import { leftOut, whole } from '../../web/lib/amounts.ts'
 import { fullness, roughly } from '../../web/lib/context.ts'
 import { abilities, modelTitle } from '../../web/lib/model-words.ts'
@@ -23,6 +23,13 @@ const usage = (prompt: number, output: number, thoughts: number) => ({ prompt, o
 
 test('the context is as full as what was read and answered, thoughts apart, of what is sent along', () => {
   expect(fullness({ usage: usage(400, 150, 50), omitted: 0 }, facts)).toEqual({ used: 500, most: 1_000, percent: 50, omitted: 0 })
+})
+
+test('a reply that was gone on with has cost all of its calls, and takes the place of the last one', () => {
+  const twice = together(usage(400, 100, 50), usage(450, 150, 50))
+  expect(twice).toMatchObject({ prompt: 850, output: 250, thoughts: 100, total: 1_100 })
+  expect(fullness({ usage: twice, omitted: 0 }, facts)?.used).toBe(550)
+  expect(fullness({ usage: together(twice, usage(600, 10, 10)), omitted: 0 }, facts)?.used).toBe(600)
 })
 
 test('the context is full when something was left out, and not before', () => {

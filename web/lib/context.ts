@@ -1,4 +1,4 @@
-import type { Message, ModelFacts, Reply } from '#contract'
+import { filled, type Message, type ModelFacts, type Reply } from '#contract'
 
 /** How full the context is for the next question, in tokens, of what the server sends along; `omitted`: messages that were left out of the last one. */
 export type Fullness = { readonly used: number; readonly most: number; readonly percent: number; readonly omitted: number }
@@ -6,9 +6,7 @@ export type Fullness = { readonly used: number; readonly most: number; readonly 
 /** The last reply that was counted says it; null: nobody knows. */
 export function fullness(last: Pick<Reply, 'usage' | 'omitted'> | null, facts: ModelFacts | undefined): Fullness | null {
   if (!last?.usage || !facts) return null
-  const { prompt, output, thoughts } = last.usage
-  // The answer is read with the next question, its thoughts are not.
-  const used = prompt + Math.max(0, output - thoughts)
+  const used = filled(last.usage)
   const share = Math.round((used / facts.contextTokens) * 100)
   // What a token is worth is a guess until something had to be left out.
   return { used, most: facts.contextTokens, percent: last.omitted > 0 ? 100 : Math.min(99, share), omitted: last.omitted }

@@ -1,5 +1,5 @@
 import type { Table } from 'dexie'
-import { LIMITS, newId, preview, storable } from '#contract'
+import { cut, LIMITS, newId, preview, storable } from '#contract'
 import type { StoredMessage } from './database.ts'
 import { guessedMessage, guessedReply, guessOver } from './guesses.ts'
 import { placed } from './places.ts'
@@ -20,7 +20,7 @@ export function editPrompt(of: string, text: string): Promise<string | null> {
   return change([db.conversations, db.messages, db.outbox, db.facts], async () => {
     const source = await db.messages.get(of)
     if (source?.kind !== 'prompt' || source.deleted || source.delivery !== 'sent' || source.author.id !== target.personId) return null
-    const clean = storable(text).slice(0, LIMITS.messageLength)
+    const clean = cut(storable(text), LIMITS.messageLength)
     const input = { id: newId(), of, text: clean, replyId: newId() }
     const { conversationId, parentId, author } = source
     const createdAt = Date.now()

@@ -1,5 +1,5 @@
 import type { Table } from 'dexie'
-import { type Conversation, LIMITS, label, newId, type PersonMessage, preview, storable } from '#contract'
+import { type Conversation, cut, LIMITS, label, newId, type PersonMessage, preview, storable } from '#contract'
 import type { OutboxCall } from './database.ts'
 import { changeDraft, keepNewest } from './drafts.ts'
 import { guessedConversation, guessedMessage, guessOver } from './guesses.ts'
@@ -80,7 +80,7 @@ export function sendPrompt(
   const target = store()
   const { db } = target
   const id = newId()
-  const clean = storable(text).slice(0, LIMITS.messageLength)
+  const clean = cut(storable(text), LIMITS.messageLength)
   return change([db.conversations, db.messages, db.outbox, db.drafts, db.facts], async () => {
     const fact = await db.facts.get('me')
     const author = { id: target.personId, name: fact?.key === 'me' ? fact.value.person.name : '' }

@@ -1,4 +1,4 @@
-import { LIMITS, type SearchHit } from '#contract'
+import { cut, LIMITS, type SearchHit } from '#contract'
 import type { SearchAnswer, SearchQuestion } from '../lib/search-messages.ts'
 import { startSearchWorker } from '../lib/search-worker-url.ts'
 import { mergeHits } from '../lib/search-results.ts'
@@ -80,7 +80,7 @@ export class Searching {
 
   async #askServer(query: string): Promise<void> {
     try {
-      const { hits } = await ask('search.messages', { query: query.slice(0, LIMITS.queryLength), limit: HITS })
+      const { hits } = await ask('search.messages', { query: cut(query, LIMITS.queryLength), limit: HITS })
       if (query === this.#query) this.#there = hits
     } catch (error) {
       if (query !== this.#query) return
