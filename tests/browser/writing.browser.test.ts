@@ -10,6 +10,7 @@ import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
 import { picture } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, say, storedDraft } from '../support/room-page.ts'
+import { holdTable } from '../support/stored-rows.ts'
 
 const { server, browser, wire, owner, stop } = await setBrowserStage()
 const { cookie } = owner
@@ -265,6 +266,33 @@ describe.each(devices)('writing on %s', (name, options) => {
     await eventually(async () => (await reply(page, 'queued').count()) === 0)
   }, 40_000)
 })
+
+test('a command works on what runs now, however slowly the device says what that is', async () => {
+  const id = await createRoom(wire, 'Slow device')
+  const context = await browser.newContext({ viewport: DESKTOP })
+  await signIn(context, server, cookie)
+  const page = await context.newPage()
+  await openRoom(page, server, id)
+  const slash = async (word: string) => {
+    await composer(page).focus()
+    await page.keyboard.type(`/${word}`)
+  }
+  await say(page, 'first [[chunks=4000 every=30]]')
+  await slash('sto')
+  await option(page, 'Stop the answer').click()
+  await reply(page, 'stopped').waitFor()
+  await say(page, 'second [[chunks=4000 every=30]]')
+  await reply(page, 'streaming').waitFor()
+
+  const release = await holdTable(page, 'conversations')
+  await slash('s')
+  await option(page, 'Settings').waitFor()
+  expect(await option(page, 'Stop the answer').count()).toBe(0)
+  await release()
+  await option(page, 'Stop the answer').click()
+  await eventually(async () => (await reply(page, 'stopped').count()) === 2)
+  await context.close()
+}, 40_000)
 
 test('a draft is in every tab as it is written, where the others can be written on, and is gone everywhere once it is sent', async () => {
   const id = await createRoom(wire, 'Two tabs')

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright'
-import type { Draft, OutboxEntry, Room, StoredMessage } from '../../web/store/database.ts'
+import type { Draft, OutboxEntry, Room, StoredConversation, StoredMessage } from '../../web/store/database.ts'
 
-type Tables = { rooms: Room; messages: StoredMessage; drafts: Draft; outbox: OutboxEntry }
+type Tables = { rooms: Room; conversations: StoredConversation; messages: StoredMessage; drafts: Draft; outbox: OutboxEntry }
 
 /** Everything in a table of the store that this browser keeps for the page's person; also of a page that came without the server. */
 export function storedRows<Name extends keyof Tables>(page: Page, table: Name): Promise<Tables[Name][]> {

@@ -9,7 +9,8 @@ export type LiveResult<T> = { state: 'loading' } | { state: 'ready'; value: T } 
 
 /**
  * A query of the store as a value that effects may read: it runs while somebody reads `current`, again after every change of what it
- * read, and ends after the last reader. Read reactive arguments outside of the query; inside they are not tracked.
+ * read, and ends after the last reader. Whoever reads it later begins anew: what was true for the last reader may have gone since.
+ * Read reactive arguments outside of the query; inside they are not tracked.
  */
 export class Live<T> {
   #result: LiveResult<T> = { state: 'loading' }
@@ -27,7 +28,10 @@ export class Live<T> {
           update()
         },
       })
-      return () => subscription.unsubscribe()
+      return () => {
+        subscription.unsubscribe()
+        this.#result = { state: 'loading' }
+      }
     })
   }
 
