@@ -1,11 +1,12 @@
 import { isOpen, type Message } from '#contract'
 import type { OutboxCall, OutboxEntry, StoredConversation } from '../../web/store/database.ts'
 import { shownText } from '../../web/store/live-texts.ts'
+import { shownThoughts } from '../../web/store/live-thoughts.ts'
 import { PENDING_POSITION } from '../../web/store/places.ts'
 import { arrangedBy, shelved } from '../../web/store/shelves.ts'
 import { keptOf, toConversation, toMessage } from './memory-records.ts'
 import { numberIn, wholeAnswer } from './model-answers.ts'
-import type { Profile, Tab } from './tab.ts'
+import type { Profile, Shown, Tab } from './tab.ts'
 import type { Sent, World } from './world.ts'
 
 export type Rule =
@@ -16,7 +17,7 @@ export type Rule =
   | 'order'
   /** A store that says that it is whole up to a revision is. */
   | 'whole'
-  /** A text on a screen is the beginning of what is kept, and never gets shorter. */
+  /** A text on a screen, or what the model thinks, is the beginning of what is kept, and never gets shorter. */
   | 'unkept'
   | 'taken back'
   | 'answer'
@@ -42,14 +43,14 @@ type Row = Readonly<Record<string, unknown>>
 /** What has to be true at every moment, at rest, and in the end. */
 export class Checks {
   readonly #world: World
-  /** Of every reply, the longest text that any tab has shown. */
-  readonly #seen = new Map<string, string>()
+  /** The longest that any tab has shown. */
+  readonly #seen: Shown = { text: new Map(), thoughts: new Map() }
 
   constructor(world: World) {
     this.#world = world
   }
 
-  /** After every step: the texts of running replies on the screens that may have changed. */
+  /** After every step: the replies on the screens that may have changed. */
   screens(): void {
     for (const tab of this.#world.allTabs) {
       if (!tab.changed || !tab.open) continue
@@ -70,27 +71,37 @@ export class Checks {
       const stored = rows.get(row.id)
       if (!stored || stored.deleted === true) continue
       // What is in this table came out of web/store.
-      const text = shownText(stored as Message, (id) => tab.store.live.get(id))
-      const before = tab.shown.get(row.id) ?? ''
-      if (text === before) continue
-      const kept = this.#kept(row.id)
-      if (!kept.startsWith(text)) throw new Violation('unkept', `tab ${tab.index} shows ${quote(text)}, kept is ${quote(kept)}`)
-      if (!text.startsWith(before)) {
-        const why = `${String(stored.state)} of revision ${String(stored.revision)}, live ${quote(String(tab.store.live.get(row.id)))}`
-        throw new Violation('taken back', `tab ${tab.index} shows ${quote(text)} (${why}) after ${quote(before)}`)
-      }
-      tab.shown.set(row.id, text)
-      if (text.length > (this.#seen.get(row.id)?.length ?? 0)) this.#seen.set(row.id, text)
+      const message = stored as Message
+      const { live, thoughts } = tab.store
+      this.#shows(tab, 'text', row.id, stored, [shownText(message, (id) => live.get(id)), live.get(row.id)])
+      this.#shows(tab, 'thoughts', row.id, stored, [shownThoughts(message, (id) => thoughts.get(id)) ?? '', thoughts.get(row.id)])
     }
   }
 
+  #shows(tab: Tab, what: keyof Shown, id: string, stored: Row, [shown, live]: readonly [string, string | null]): void {
+    const before = tab.shown[what].get(id) ?? ''
+    if (shown === before) return
+    const kept = this.#kept(what, id)
+    if (!kept.startsWith(shown)) throw new Violation('unkept', `tab ${tab.index} shows ${quote(shown)}, kept is ${quote(kept)}`)
+    if (!shown.startsWith(before)) {
+      const why = `${String(stored.state)} of revision ${String(stored.revision)}, live ${quote(String(live))}`
+      throw new Violation('taken back', `tab ${tab.index} shows ${quote(shown)} (${why}) after ${quote(before)}`)
+    }
+    tab.shown[what].set(id, shown)
+    if (shown.length > (this.#seen[what].get(id)?.length ?? 0)) this.#seen[what].set(id, shown)
+  }
+
   /** What a killed server would restore of a reply. */
-  #kept(id: string): string {
+  #kept(what: keyof Shown, id: string): string {
     const { memory, journals } = this.#world.disk
-    const row = memory.messages.get(id)?.text ?? ''
+    const row = memory.messages.get(id)
     const journal = journals.get(id)
-    const whole = journal && journal.kept !== null ? row.slice(0, journal.kept) + journal.text : ''
-    return whole.length > row.length ? whole : row
+    const written = (what === 'text' ? row?.text : row?.thoughts?.text) ?? ''
+    const noted =
+      what === 'thoughts'
+        ? journal?.thoughts?.text
+        : journal && journal.kept !== null && (row?.text ?? '').slice(0, journal.kept) + journal.text
+    return noted && noted.length > written.length ? noted : written
   }
 
   /** Between operations: what the stores say of themselves. */
@@ -194,12 +205,14 @@ export class Checks {
     for (const profile of this.#world.profiles) this.#ordered(profile)
     this.#calls()
     for (const tab of this.#world.tabs) if (tab.room !== null) this.#same(tab.profile, [tab.room])
-    for (const [id, text] of this.#seen) {
-      const { memory } = this.#world.disk
-      const row = memory.messages.get(id)
-      const gone = memory.rooms.get(row?.conversationId ?? '')?.row.deletedAt !== null
-      if (row && !gone && !row.text.startsWith(text))
-        throw new Violation('taken back', `${quote(text)} was seen, kept is ${quote(row.text)}`)
+    const { memory } = this.#world.disk
+    for (const what of ['text', 'thoughts'] as const) {
+      for (const [id, shown] of this.#seen[what]) {
+        const row = memory.messages.get(id)
+        const gone = memory.rooms.get(row?.conversationId ?? '')?.row.deletedAt !== null
+        const kept = this.#kept(what, id)
+        if (row && !gone && !kept.startsWith(shown)) throw new Violation('taken back', `${quote(shown)} was seen, kept is ${quote(kept)}`)
+      }
     }
   }
 

@@ -33,6 +33,9 @@ export class ScriptedModel {
   patientUntil = 0
   /** From now on answers come whole and fast. */
   healed = false
+  /** It says what it thinks, and nothing twice. */
+  thinks = false
+  #thoughts = 0
 
   /** The model as one server sees it; `alive` says whether that one still runs. */
   of(alive: () => boolean): Model {
@@ -60,8 +63,14 @@ export class ScriptedModel {
     if (fault === 'refuses')
       throw this.#refusal({ code: 'rate_limited', retryAfterMs: WAITS_MS[Math.floor(random() * WAITS_MS.length)] ?? null })
     const end = fault === null || fault === 'truncates' ? rest.length : Math.floor(random() * rest.length)
+    for (let left = this.thinks ? Math.floor(random() * 4) : 0; left > 0; left--) {
+      await this.#pause(between(0, pace), signal, alive)
+      begin()
+      yield* this.#think()
+    }
     for (let at = 0; at < end;) {
       await this.#pause(chance(0.2) ? 0 : between(0, pace * 2), signal, alive)
+      if (this.thinks && chance(0.1)) yield* this.#think()
       // Anywhere, also between the halves of a character.
       const length = Math.min(1 + Math.floor(random() * 24), end - at)
       begin()
@@ -83,6 +92,14 @@ export class ScriptedModel {
       case null:
         yield { type: 'finish', truncated: fault !== null }
     }
+  }
+
+  /** In halves, which may be those of a character. */
+  *#think(): Generator<ModelEvent, void, void> {
+    const number = ++this.#thoughts
+    const words = `${chance(0.5) ? `**Thought ${number}**\n\n` : ''}${'hm 𠮷 '.repeat(1 + (number % 5))}`
+    const half = Math.floor(random() * words.length)
+    for (const text of [words.slice(0, half), words.slice(half)]) if (text !== '') yield { type: 'thought', text }
   }
 
   // No chance in it: the schedules that are kept were found without titles.

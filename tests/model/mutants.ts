@@ -7,6 +7,7 @@ const REPLIES = 'web/sync/replies.ts'
 const LANE = 'web/sync/lane.ts'
 const PULSE = 'web/sync/pulse.ts'
 const LIVE_TEXTS = 'web/store/live-texts.ts'
+const LIVE_THOUGHTS = 'web/store/live-thoughts.ts'
 const ROWS = 'web/store/rows.ts'
 const REMOVING = 'web/store/removing.ts'
 const REFUSALS = 'web/store/refusals.ts'
@@ -291,6 +292,28 @@ export const MUTANTS: readonly Mutant[] = [
     LIVE_TEXTS,
     'heard !== null && heard.length > message.text.length',
     'heard !== null',
+  ),
+
+  // What models think.
+  mutant(
+    'shows a thought before it is in the journal',
+    'server/replies/run.ts',
+    'journal.thought({ text: piece, ms })\n    thoughts = { text: before + text, ms }\n    options.showThought(piece)',
+    'thoughts = { text: before + text, ms }\n    options.showThought(piece)\n    journal.thought({ text: piece, ms })',
+  ),
+  mutant(
+    'thinks over what it thought before',
+    'server/replies/run.ts',
+    "(thoughts ?? options.thought)?.text ?? ''",
+    "(thoughts ?? null)?.text ?? ''",
+  ),
+  mutant('loses at a start what it thought', RECOVER, '...(thoughts && { thoughts }),', ''),
+  mutant('adds a thought behind a hole', LIVE_THOUGHTS, "if (offset > before.length) return 'gap'\n", ''),
+  mutant(
+    'shows the thoughts that this tab has heard, though the row has more',
+    LIVE_THOUGHTS,
+    "heard !== null && heard.length > (stored ?? '').length ? heard : stored",
+    'heard ?? stored',
   ),
 
   // The outbox.

@@ -13,7 +13,7 @@ export type Operation = { readonly waitMs: number } & (
   | { readonly kind: 'hold'; readonly tab: number; readonly direction: 'toClient' | 'toServer' }
   | { readonly kind: 'offline'; readonly tab: number; readonly state: 'refusing' | 'swallowing' }
   | { readonly kind: 'freeze' | 'close'; readonly tab: number; readonly ms: number }
-  | { readonly kind: 'fate'; readonly tab: number; readonly frame: 'message' | 'delta'; readonly fate: 'dropped' | 'doubled' }
+  | { readonly kind: 'fate'; readonly tab: number; readonly frame: 'message' | 'delta' | 'thought'; readonly fate: 'dropped' | 'doubled' }
   | { readonly kind: 'crash'; readonly effects: number; readonly downMs: number }
   | { readonly kind: 'database'; readonly state: 'away' | 'stalled'; readonly ms: number }
   | { readonly kind: 'break'; readonly when: 'before' | 'after' }
@@ -32,6 +32,8 @@ export type Schedule = {
   readonly operations: readonly Operation[]
   /** Whether rooms that nobody names have a title looked for; missing in schedules from before there was that. */
   readonly titles?: boolean
+  /** Whether the model says what it thinks; missing in schedules from before they were made with it. */
+  readonly thoughts?: boolean
 }
 
 const tab = fc.nat(4)
@@ -72,7 +74,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({
       kind: kinds('fate'),
       tab,
-      frame: kinds('message', 'delta'),
+      frame: kinds('message', 'delta', 'thought'),
       fate: kinds('dropped', 'doubled'),
       waitMs,
     }),
@@ -101,6 +103,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
     { weight: 1, arbitrary: fc.array(operation, { minLength: 50, maxLength: 120, size: 'max' }) },
   ),
   titles: fc.boolean(),
+  thoughts: fc.boolean(),
 })
 
 /** Schedules of at most the size of `like` and with its seed: where to look for a simpler one. */
@@ -111,5 +114,6 @@ export function smaller(like: Schedule): fc.Arbitrary<Schedule> {
     tabs: fc.array(fc.nat(5), { minLength: 1, maxLength: 5 }),
     operations: fc.array(operation, { maxLength: Math.max(1, like.operations.length), size: 'max' }),
     titles: fc.constant(like.titles === true),
+    thoughts: fc.constant(like.thoughts === true),
   })
 }

@@ -35,13 +35,16 @@ export class Profile {
   }
 }
 
+/** By reply. */
+export type Shown = Readonly<Record<'text' | 'thoughts', Map<string, string>>>
+
 /** What lasts of a tab through a reload: its place, its way to the server, its address. */
 export class Tab {
   readonly index: number
   readonly profile: Profile
   readonly link: Link
-  /** What this tab has shown of every reply, since it was loaded. */
-  readonly shown = new Map<string, string>()
+  /** What this tab has shown of every reply since it was loaded: its text, and what the model thought. */
+  readonly shown: Shown = { text: new Map(), thoughts: new Map() }
   /** Something may look different now. */
   changed = true
   #life: Life
@@ -87,7 +90,7 @@ export class Tab {
   /** Loads the page anew, or again after the tab was closed. */
   reload(): void {
     this.close()
-    this.shown.clear()
+    for (const said of Object.values(this.shown)) said.clear()
     this.#open = true
     this.changed = true
     this.#life = this.#begin()

@@ -69,7 +69,7 @@ export class World {
   #numbers = 0
   #healed = false
 
-  constructor({ seed, people, tabs, titles = false }: Schedule, browsers: Peek, traced: boolean) {
+  constructor({ seed, people, tabs, titles = false, thoughts = false }: Schedule, browsers: Peek, traced: boolean) {
     this.#traced = traced
     restart(seed)
     forgetLinks()
@@ -77,6 +77,7 @@ export class World {
     this.browsers = browsers
     const { memory } = this.disk
     memory.titles = titles
+    this.model.thinks = thoughts
     this.people = people.map((_, index) => ({ id: newId(), name: `Person ${index}`, kind: index === 0 ? 'owner' : 'member' }))
     for (const person of this.people) addPerson(memory, person)
     const room = newId()

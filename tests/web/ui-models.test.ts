@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { LIMITS, type ModelFacts, together } from '#contract'
+import { LIMITS, type ModelFacts, type Reply, type ReplyState, together } from '#contract'
 import { leftOut, whole } from '../../web/lib/amounts.ts'
 import { fullness, roughly } from '../../web/lib/context.ts'
 import { abilities, modelTitle } from '../../web/lib/model-words.ts'
 import { lastHeading } from '../../web/lib/thinking.ts'
-import { LiveThoughts } from '../../web/store/live-thoughts.ts'
+import { LiveThoughts, shownThoughts } from '../../web/store/live-thoughts.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 const facts: ModelFacts = {
@@ -102,4 +102,36 @@ test('thoughts stay a moment after the end, and a reply that goes on within it t
   live.settle('r')
   clock.advance(2_000)
   expect(live.get('r')).toBeNull()
+})
+
+test('of what a reply has thought the longer is shown, what was heard here or what its row has', () => {
+  const reply = (state: ReplyState, text: string | null): Reply => ({
+    id: 'r',
+    conversationId: 'c',
+    parentId: null,
+    text: '',
+    position: 1,
+    revision: 1,
+    createdAt: 0,
+    deleted: false,
+    kind: 'reply',
+    state,
+    askedBy: null,
+    model: null,
+    usage: null,
+    thoughts: text === null ? null : { text, ms: 1 },
+    omitted: 0,
+    failure: null,
+    retryAt: null,
+    truncated: false,
+    stoppedBy: null,
+    finishedAt: null,
+  })
+  // It goes on: the row has what was thought before, of which this tab has missed the end.
+  expect(shownThoughts(reply('streaming', 'first and second'), () => 'first')).toBe('first and second')
+  expect(shownThoughts(reply('streaming', 'first'), () => 'first and second')).toBe('first and second')
+  expect(shownThoughts(reply('streaming', 'first'), () => null)).toBe('first')
+  expect(shownThoughts(reply('complete', 'first'), () => 'first and second')).toBe('first')
+  expect(shownThoughts(reply('complete', null), () => 'first')).toBe('first')
+  expect(shownThoughts(reply('queued', null), () => null)).toBeNull()
 })

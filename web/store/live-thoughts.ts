@@ -6,11 +6,15 @@ const SETTLE_MS = 1_000
 
 type Entry = { text: string; cancelDrop: (() => void) | null }
 
-/** What a screen shows of what the model thought, in Markdown; null: nothing is known of it. */
+/**
+ * What a screen shows of what the model thought, in Markdown; null: nothing is known of it. The longer of what this tab has heard and what the row
+ * has: of a reply that was gone on with, the row may have thoughts that were not heard here.
+ */
 export function shownThoughts(message: Message, live: (replyId: string) => string | null): string | null {
   if (message.kind !== 'reply' || message.deleted) return null
   const stored = message.thoughts?.text ?? null
-  return isOpen(message.state) ? (live(message.id) ?? stored) : (stored ?? live(message.id))
+  const heard = isOpen(message.state) || stored === null ? live(message.id) : null
+  return heard !== null && heard.length > (stored ?? '').length ? heard : stored
 }
 
 /** What models think right now, in the memory of one tab: a few words each now and then. Offsets are in UTF-16 code units. */
