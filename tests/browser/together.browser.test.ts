@@ -210,6 +210,11 @@ test('somebody who may only read sees a line instead of the composer, and nothin
   await button(hers, 'Stop').click()
   await reply(reads, 'stopped').waitFor()
   expect(await button(log(reads), 'Continue').count()).toBe(0)
+  await reads.keyboard.press('Control+k')
+  const palette = reads.getByRole('dialog', { name: 'Search' })
+  await palette.getByRole('option', { name: 'People in this conversation' }).waitFor()
+  for (const name of ['Invite people', 'When Gemini answers', 'Answer once more'])
+    expect(await palette.getByRole('option', { name }).count(), name).toBe(0)
   await close(hers, reads)
 }, 60_000)
 

@@ -63,6 +63,7 @@ export type Place = {
   readonly isOwner: boolean
   readonly roomId: string | null
   readonly mayAct: boolean
+  readonly mayInvite: boolean
   readonly runningId: string | null
   /** What this person has asked last. */
   readonly promptId: string | null
@@ -80,7 +81,7 @@ export type Deeds = {
 }
 
 /** What can be done by this person in this place, from the palette and by `/` in the composer. */
-export function paletteCommands({ isOwner, roomId, mayAct, runningId, promptId, replyId }: Place, deeds: Deeds): Command[] {
+export function paletteCommands({ isOwner, roomId, mayAct, mayInvite, runningId, promptId, replyId }: Place, deeds: Deeds): Command[] {
   const acts = roomId !== null && mayAct
   const commands: (Omit<Command, 'id' | 'detail'> | false)[] = [
     { slash: 'new', name: 'New conversation', icon: SquarePen, run: () => deeds.begin() },
@@ -94,8 +95,8 @@ export function paletteCommands({ isOwner, roomId, mayAct, runningId, promptId, 
       icon: TextCursorInput,
       run: (title) => (title.trim() === '' ? press('rename-room') : deeds.rename(roomId, title)),
     },
-    roomId !== null && { slash: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
-    roomId !== null && { slash: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
+    acts && { slash: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
+    roomId !== null && mayInvite && { slash: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
     roomId !== null && { slash: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
     acts && { slash: 'prompts', name: 'Saved prompts…', icon: MessageSquareQuote, run: () => openPanel('prompts') },
     { slash: 'search', name: 'Search', icon: Search, run: () => openPanel('search') },
