@@ -36,15 +36,13 @@ export function inBatches(attacks: readonly Attack[], size: number): { text: str
   return batches
 }
 
-/** A text in pieces: each of its parts is cut somewhere, and once more where something may just have begun. */
+/** A text in pieces: each of its parts is cut once, half of them where something may just have begun. */
 export function cutInside({ text, starts }: { text: string; starts: readonly number[] }, chance: Dice): string[] {
-  const cuts = new Set<number>()
-  for (const [index, start] of starts.entries()) {
+  const cuts = starts.map((start, index) => {
     const part = text.slice(start, starts[index + 1] ?? text.length)
-    cuts.add(start + 1 + chance.below(Math.max(1, part.length - 1)))
     const telling = [...part.matchAll(/[<="'([:/!`&]/g)].map(({ index: at }) => start + at + 1)
-    if (telling.length > 0) cuts.add(chance.pick(telling))
-  }
+    return chance.below(2) === 0 && telling.length > 0 ? chance.pick(telling) : start + 1 + chance.below(Math.max(1, part.length - 1))
+  })
   return cutAt(text, cuts)
 }
 
