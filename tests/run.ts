@@ -81,9 +81,9 @@ async function run(file: string, env: Record<string, string> = {}): Promise<void
   if (outcome.failed > 0) console.log(`${outcome.output.trim()}\n`)
 }
 
-function describe(file: string, { passed, failed, skipped, ms, processorMs, reason }: Outcome): string {
+function describe(file: string, { passed, failed, skipped, ms, reason }: Outcome): string {
   const counts = [`${passed} ok`, failed > 0 ? `${failed} not` : '', skipped > 0 ? `${skipped} left out` : ''].filter(Boolean).join(', ')
-  return `${failed === 0 ? 'ok    ' : 'FAILED'} ${file} (${counts}, ${seconds(ms)}, processors ${seconds(processorMs)})${reason === null ? '' : `: ${reason}`}`
+  return `${failed === 0 ? 'ok    ' : 'FAILED'} ${file} (${counts}, ${seconds(ms)})${reason === null ? '' : `: ${reason}`}`
 }
 
 function fail(file: string, reason: string): void {

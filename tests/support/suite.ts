@@ -12,8 +12,6 @@ export type Outcome = {
   readonly failed: number
   readonly skipped: number
   readonly ms: number
-  /** Of all processors together, as far as what was started has ended by itself. */
-  readonly processorMs: number
   /** Why a file failed as a whole, beside what its tests say; null: it did not. */
   readonly reason: string | null
   /** The last of what the tests printed. */
@@ -59,9 +57,7 @@ export async function runFile(file: string, limitMs: number, env: Record<string,
   rmSync(folder, { recursive: true, force: true })
   const reason = late ? `not done after ${Math.round(limitMs / 1000)} s` : whole(code, child.signalCode, counts)
   const { passed, failed, skipped } = counts ?? countPrinted(output)
-  const ms = performance.now() - startedAt
-  const processorMs = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1000
-  return { passed, failed: reason === null ? failed : Math.max(1, failed), skipped, ms, processorMs, reason, output }
+  return { passed, failed: reason === null ? failed : Math.max(1, failed), skipped, ms: performance.now() - startedAt, reason, output }
 }
 
 type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number }
