@@ -1,10 +1,10 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { BrowserContextOptions, Page } from 'playwright'
 import { newId } from '#contract'
 import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
+import { objections } from '../support/objections.ts'
 import { freshLink } from '../support/people.ts'
 import { composer, createRoom, log, online, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
 import { smallTargets } from '../support/touch.ts'
@@ -101,11 +101,7 @@ async function settled(page: Page): Promise<void> {
 
 const axe: Check = async (page, state) => {
   await settled(page)
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  expect(
-    violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`) })),
-    state,
-  ).toEqual([])
+  expect(await objections(page), state).toEqual([])
 }
 
 describe('axe objects to nothing', () => {

@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { BrowserContextOptions, Locator, Page } from 'playwright'
 import { LIMITS, newId } from '#contract'
@@ -6,6 +5,7 @@ import { calmly } from '../support/calmly.ts'
 import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
+import { objections } from '../support/objections.ts'
 import { createRoom, openRoom, reply, say } from '../support/room-page.ts'
 
 /** Whose context is full. */
@@ -43,11 +43,6 @@ async function choose(page: Page, opener: Locator, model: string): Promise<void>
   await page.getByRole('option', { name: new RegExp(`^${model} ?reads`) }).click()
 }
 
-async function isAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([])
-}
-
 const devices: [name: string, options: BrowserContextOptions][] = [
   ['a desktop', { viewport: DESKTOP, colorScheme: 'light' }],
   ['a phone', { ...phone(), colorScheme: 'dark' }],
@@ -73,7 +68,7 @@ for (const [name, options] of devices) {
     await panel.getByRole('button', { name: 'Save', exact: true }).click()
     await panel.getByText(`Rhymes on ${name}`, { exact: true }).waitFor()
     await panel.getByRole('button', { name: 'Use in this room' }).click()
-    await isAccessible(page)
+    expect(await objections(page)).toEqual([])
     await close(page)
 
     await say(page, `A poem on ${name} [[thoughts every=1]]`)
@@ -88,7 +83,7 @@ for (const [name, options] of devices) {
     expect(await reply(page).getByText('Reading the question').isVisible()).toBe(false)
     await fold.click()
     await reply(page).getByText('Reading the question').waitFor()
-    await isAccessible(page)
+    expect(await objections(page)).toEqual([])
 
     await page.getByRole('button', { name: /^\d+ tokens$/ }).click()
     await reply(page)
@@ -124,7 +119,7 @@ for (const [name, options] of devices) {
     await reply(page).getByText('There is much to be said.').waitFor()
     await answer.thought('**Deciding**\n\nSoon.')
     await reply(page).getByText('Deciding', { exact: true }).first().waitFor()
-    await isAccessible(page)
+    expect(await objections(page)).toEqual([])
     // Who comes in the middle sees them, too.
     await page.reload()
     await reply(page).getByText('Deciding', { exact: true }).waitFor()
@@ -166,7 +161,7 @@ test('a model is found by keys', async () => {
   const box = page.getByRole('combobox', { name: 'Find a model' })
   await box.fill('pro')
   expect(await page.getByRole('listbox', { name: 'Models' }).getByRole('option').allInnerTexts()).toHaveLength(2)
-  await isAccessible(page)
+  expect(await objections(page)).toEqual([])
   await box.press('ArrowDown')
   await box.press('Enter')
   await panel.getByRole('button', { name: 'Model Gemini 3.1 Pro Preview' }).waitFor()

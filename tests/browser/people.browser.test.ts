@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import jsQR from 'jsqr'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright'
@@ -6,6 +5,7 @@ import { newId } from '#contract'
 import { DESKTOP, launch, phone, signedInContext, type Watch, watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
+import { objections } from '../support/objections.ts'
 import { comeIn, enter, inviteTo } from '../support/people.ts'
 import { articles, composer, createRoom, online, openRoom, prompts, rooms, say } from '../support/room-page.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -373,13 +373,9 @@ describe('every panel', () => {
 async function fine(page: Page, { isMobile = false }: BrowserContextOptions, state: string): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    const axe = new AxeBuilder({ page })
     // Only the colours are others by night.
-    const { violations } = await (colorScheme === 'dark' ? axe.withRules(['color-contrast']) : axe).analyze()
-    expect(
-      violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`) })),
-      `${state}, ${colorScheme}`,
-    ).toEqual([])
+    const rules = colorScheme === 'dark' ? { rules: ['color-contrast'] } : {}
+    expect(await objections(page, rules), `${state}, ${colorScheme}`).toEqual([])
   }
   const found = await page
     .locator('dialog[open]')

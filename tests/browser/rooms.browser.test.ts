@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { AxeBuilder } from '@axe-core/playwright'
 import { SQL } from 'bun'
 import type { Browser, BrowserContextOptions, Page } from 'playwright'
 import { newId } from '#contract'
 import { DESKTOP, launch, phone, signIn, watch, type Watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
 import { eventually } from '../support/eventually.ts'
+import { objections } from '../support/objections.ts'
 import { admit, enter, type Entered, introduce } from '../support/people.ts'
 import { picture, stillness } from '../support/pictures.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
@@ -110,8 +110,7 @@ async function beSure(page: Page): Promise<void> {
 }
 
 async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).include('#rooms').analyze()
-  expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([])
+  expect(await objections(page, { within: '#rooms' })).toEqual([])
 }
 
 const devices: [name: string, options: BrowserContextOptions][] = [
@@ -293,6 +292,7 @@ test('by keys alone: about the list, moving what is pinned, the menu, renaming, 
   await page.keyboard.press('Shift+F10')
   await page.getByRole('menuitem', { name: 'Select' }).press('Enter')
   await isSelected('Second')
+  await focused('Second')
   await page.keyboard.press('Delete')
   await beSure(page)
   await row(page, 'Second').waitFor({ state: 'detached' })

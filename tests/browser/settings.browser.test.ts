@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { BrowserContextOptions, Locator, Page } from 'playwright'
 import { newId } from '#contract'
@@ -6,6 +5,7 @@ import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
 
+import { objections } from '../support/objections.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say, storedDraft } from '../support/room-page.ts'
 
 const PAPER = { light: 'rgb(251, 250, 247)', dark: 'rgb(22, 22, 20)', strong: 'rgb(0, 0, 0)' }
@@ -50,11 +50,7 @@ async function twoTabs(options: BrowserContextOptions = {}) {
 
 async function axe(page: Page, ...rules: string[]): Promise<void> {
   await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
-  const builder = new AxeBuilder({ page })
-  const { violations } = await (rules.length > 0 ? builder.withRules(rules) : builder).analyze()
-  expect(
-    violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => `${id} ${html.slice(0, 120)} ${any[0]?.message ?? ''}`)),
-  ).toEqual([])
+  expect(await objections(page, rules.length > 0 ? { rules } : {})).toEqual([])
 }
 
 describe('settings', () => {

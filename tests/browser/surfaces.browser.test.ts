@@ -1,8 +1,8 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { BrowserContext, Page } from 'playwright'
 import { DESKTOP, phone, signedInContext, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
+import { objections } from '../support/objections.ts'
 import { comeIn, inviteTo, shareRoom } from '../support/people.ts'
 import { picture, stillness } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, rooms, say } from '../support/room-page.ts'
@@ -33,13 +33,11 @@ beforeAll(async () => {
 afterAll(stop, 90_000)
 
 /** What axe objects to; `rules`: only those. */
-async function objections(rules?: string[]): Promise<unknown[]> {
+async function objectionsOnTop(rules?: string[]): Promise<string[]> {
   await stillness(page)
-  const axe = new AxeBuilder({ page })
   // What is behind it has been looked at already.
-  if ((await page.locator('dialog[open]').count()) > 0) axe.include('dialog[open]')
-  const { violations } = await (rules ? axe.withRules(rules) : axe).analyze()
-  return violations.map(({ id, nodes }) => ({ id, at: nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ''}`) }))
+  const hasDialog = (await page.locator('dialog[open]').count()) > 0
+  return objections(page, { ...(hasDialog && { within: 'dialog[open]' }), ...(rules && { rules }) })
 }
 
 /** What is cut off, or has to be scrolled in two directions, of what is on top. */
@@ -91,9 +89,9 @@ const pale = () =>
   })
 
 async function look(name: string): Promise<void> {
-  expect(await objections(), name).toEqual([])
+  expect(await objectionsOnTop(), name).toEqual([])
   await page.emulateMedia({ colorScheme: 'dark' })
-  expect(await objections(['color-contrast']), `${name} by night`).toEqual([])
+  expect(await objectionsOnTop(['color-contrast']), `${name} by night`).toEqual([])
   await page.emulateMedia({ colorScheme: 'light', forcedColors: 'active' })
   expect(await pale(), `${name} in forced colours`).toBe(0)
   await picture(page, `forced ${name}`)
@@ -203,7 +201,7 @@ test('on a phone axe objects to none of the panels, a finger hits what is in the
       await open()
       await stillness(page)
       await picture(page, `phone ${name}`)
-      found.push(...[...(await objections()), ...(await misfits()), ...(await smallTargets(page))].map((what) => [name, what]))
+      found.push(...[...(await objectionsOnTop()), ...(await misfits()), ...(await smallTargets(page))].map((what) => [name, what]))
       await page.keyboard.press('Escape')
       await page.locator('dialog[open]').waitFor({ state: 'detached' })
     }

@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +7,7 @@ import { LIMITS } from '#contract'
 import { DESKTOP, LOST, openProfile, phone, signIn, type Watch, watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
+import { objections } from '../support/objections.ts'
 import { picture } from '../support/pictures.ts'
 import { composer, createRoom, log, openRoom, prompts, reply, say, storedDraft } from '../support/room-page.ts'
 import { holdTable } from '../support/stored-rows.ts'
@@ -24,11 +24,6 @@ const edit = (page: Page) => page.getByRole('textbox', { name: 'Edit prompt' })
 const holds = (page: Page, text: string) => eventually(async () => (await composer(page).inputValue()) === text)
 const heightOf = async (page: Page) => (await composer(page).boundingBox())?.height ?? 0
 const hasFocus = (page: Page) => eventually(() => composer(page).evaluate((box) => box === document.activeElement))
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
-}
 
 const devices: [name: string, options: BrowserContextOptions][] = [
   ['a desktop', { viewport: DESKTOP }],
@@ -64,7 +59,7 @@ describe.each(devices)('writing on %s', (name, options) => {
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowDown')
     expect(await composer(page).getAttribute('aria-activedescendant')).toBe((await active(page).getAttribute('id')) ?? '?')
-    if (!isPhone) await expectAccessible(page)
+    if (!isPhone) expect(await objections(page)).toEqual([])
     await page.keyboard.type('ren')
     await option(page, 'Rename this conversation').waitFor()
     expect(await commands(page).getByRole('option').count()).toBe(1)
@@ -209,7 +204,7 @@ describe.each(devices)('writing on %s', (name, options) => {
     await picture(page, `writing-prompts-editing-${name}`)
     await panel.getByRole('button', { name: 'Save prompt' }).click()
     await list.getByText('Compare two').waitFor()
-    if (isPhone) await expectAccessible(page)
+    if (isPhone) expect(await objections(page)).toEqual([])
     await panel.getByRole('button', { name: 'Close' }).click()
 
     await hasFocus(page)
