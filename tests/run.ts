@@ -13,7 +13,7 @@ const AT_ONCE = 2
 const AT_ONCE_WITHOUT_BROWSER = 4
 /** They take longest: begun last, one of them would keep all others waiting. */
 const FIRST = /\/(kill|partitions|database-away|replies|unfinished|database\.embedded|attack|offline|rooms|settings|people)/
-const ALONE = /^tests\/(model\/|flows\/(kill\.browser|limits|start)\.|browser\/(replies|speed)\.)/
+const ALONE = /^tests\/(model\/|flows\/(kill\.browser|limits|start)\.|browser\/speed\.)/
 const FILE_MS = 10 * 60_000
 /** All of it takes about eighteen minutes on a machine of two processors that does nothing else; a busy one takes its time. */
 const TOTAL_MS = 45 * 60_000
