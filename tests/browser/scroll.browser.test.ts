@@ -36,8 +36,10 @@ const fromEnd = (page: Page) => log(page).evaluate((box) => Math.round(box.scrol
 
 /** The reader goes to a message's line and reads there; resolves when the page knows that the end is not followed any more. */
 async function readAt(page: Page, line: Locator): Promise<void> {
-  await line.evaluate((element) => {
+  await line.evaluate(async (element) => {
     const box = element.closest('[role="log"]')
+    // A page that has just got another size first puts its end back into view.
+    for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve))
     box?.scrollBy({ top: element.getBoundingClientRect().top - box.getBoundingClientRect().top - 40, behavior: 'instant' })
   })
   await page.getByRole('button', { name: 'Newest' }).waitFor()
@@ -63,8 +65,9 @@ async function watchPlace(line: Locator): Promise<() => Promise<{ moved: number;
     look()
     const observer = new ResizeObserver(look)
     for (const each of [box, column]) observer.observe(each)
-    return () => {
-      look()
+    return async () => {
+      // Between two frames things may stand where no picture shows them.
+      for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve))
       observer.disconnect()
       return { moved: Math.max(...places) - Math.min(...places), away: Math.max(...ends), frames: places.length }
     }
