@@ -74,7 +74,6 @@ export const MUTANTS: readonly Mutant[] = [
     'arrangedBy(row, kept, waiting.get(conversationId) ?? [])',
     'arrangedBy(row, kept, [])',
   ),
-  mutant('lets an older arrangement win', ROWS, 'version > known.kept.version', 'version !== known.kept.version'),
 
   // The server's side of a reply.
   mutant(
