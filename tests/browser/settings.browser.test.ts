@@ -259,6 +259,13 @@ describe('settings', () => {
     await box.fill('By a click')
     await page.keyboard.press('Enter')
     await heading(other).getByText('By a click').waitFor()
+    // Who goes to another room meanwhile has written it for this one.
+    const before = page.url()
+    await page.keyboard.press('F2')
+    await box.fill('By leaving')
+    await page.keyboard.press('Alt+ArrowDown')
+    await page.waitForURL((url) => url.href !== before)
+    await heading(other).getByText('By leaving').waitFor()
     await end()
   }, 90_000)
 })
