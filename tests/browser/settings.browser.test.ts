@@ -261,9 +261,11 @@ describe('settings', () => {
     await heading(other).getByText('By a click').waitFor()
     // Who goes to another room meanwhile has written it for this one.
     const before = page.url()
+    await createRoom(wire, 'The room above')
+    await rooms(page).getByText('The room above').waitFor()
     await page.keyboard.press('F2')
     await box.fill('By leaving')
-    await page.keyboard.press('Alt+ArrowDown')
+    await page.keyboard.press('Alt+ArrowUp')
     await page.waitForURL((url) => url.href !== before)
     await heading(other).getByText('By leaving').waitFor()
     await end()
