@@ -18,9 +18,9 @@ function takeToken(): string {
 async function look(token: string): Promise<Opening | EnterError> {
   const answer = await post('/auth/look', { token }, AbortSignal.timeout(LOOK_MS))
   if (typeof answer === 'string') return answer
-  const { kind, name } = answer
+  const { kind, name, by } = answer
   return (kind === 'claim' || kind === 'device' || kind === 'invite') && (name === null || typeof name === 'string')
-    ? { kind, name }
+    ? { kind, name, ...(typeof by === 'string' && { by }) }
     : 'unreachable'
 }
 
@@ -124,6 +124,7 @@ function showForm(place: HTMLElement, token: string, opening: Opening | 'link_sp
     if (error !== 'link_spent') return
     form.prepend(sentence)
     button.className = 'button'
+    button.textContent = 'Try again'
     // The words above say that the link is good.
     if (!welcome.isConnected) return
     welcome.remove()

@@ -5,8 +5,8 @@ import { findOwner, findPerson } from '../database/people.ts'
 import type { Comer } from './entry.ts'
 import { hashToken, isToken } from './tokens.ts'
 
-/** What a link opens, and as whom; `name` null: they have to say one. */
-export type Opening = { readonly kind: 'claim' | 'device' | 'invite'; readonly name: string | null }
+/** What a link opens, and as whom; `name` null: they have to say one. `by`: who has made an invitation. */
+export type Opening = { readonly kind: 'claim' | 'device' | 'invite'; readonly name: string | null; readonly by?: string }
 
 /** What entering by a link would do, of which nothing is done: the page has to know whether to ask for a name. null: it opens nothing. */
 export async function look(db: Db, { token, session, shutOut }: Pick<Comer, 'token' | 'session' | 'shutOut'>): Promise<Opening | null> {
@@ -20,7 +20,12 @@ export async function look(db: Db, { token, session, shutOut }: Pick<Comer, 'tok
     case 'device':
       return link.works ? { kind, name: (await findPerson(db, link.personId)).name } : null
     case 'invite':
-      return link.works || (await isIn(db, link, session)) ? { kind, name: session?.person.name ?? null } : null
+      if (!link.works && !(await isIn(db, link, session))) return null
+      return {
+        kind,
+        name: session?.person.name ?? null,
+        ...(link.createdBy !== null && { by: (await findPerson(db, link.createdBy)).name }),
+      }
   }
 }
 

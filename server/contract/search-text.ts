@@ -1,3 +1,5 @@
+import { unmarked } from './text.ts'
+
 /** One thing to find: a word or, in quotes, words in a row. `open`: it may go on, for it is still being written. Folded. */
 export type Term = { readonly text: string; readonly open: boolean }
 /** Part of a text, and what of it was found: pairs of [start, end), in UTF-16 units of the part. */
@@ -53,11 +55,9 @@ export function snippet(text: string, looked: readonly Term[]): Snippet {
   let start = Number.isFinite(first) ? Math.max(0, first - LEAD_UNITS) : 0
   // From the beginning of a word, where there is one.
   if (start > 0) start = Math.max(start, Math.min(first, whole.indexOf(' ', start) + 1))
-  const part = whole
-    .slice(start, start + SNIPPET_UNITS)
-    // Halves of characters of two units.
-    .replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, '')
-    .replace(/\s+/g, ' ')
+  // Without halves of characters of two units.
+  const shownPart = whole.slice(start, start + SNIPPET_UNITS).replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, '')
+  const part = unmarked(shownPart).replace(/\s+/g, ' ')
   const shown = `${start > 0 ? '… ' : ''}${part}${start + SNIPPET_UNITS < whole.length ? ' …' : ''}`
   return { text: shown, ranges: rangesOf(shown, looked) }
 }

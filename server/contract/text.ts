@@ -24,8 +24,12 @@ export function label(text: string, maxLength: number): string {
 export function preview(text: string, maxLength: number): string {
   // A few times what is shown: what is taken out has to be replaced, and an answer may be very long.
   const start = truncate(storable(text.trimStart()), maxLength * 4)
-  const words = start.replace(BLOCK_MARKS, ' ').replace(CODE_MARKS, '$2').replace(STRONG_MARKS, '$2')
-  return truncate(words.replace(/\s+/gu, ' ').trim(), maxLength)
+  return truncate(unmarked(start).replace(/\s+/gu, ' ').trim(), maxLength)
+}
+
+/** A text without the commonest marks of Markdown. */
+export function unmarked(text: string): string {
+  return text.replace(BLOCK_MARKS, ' ').replace(CODE_MARKS, '$2').replace(STRONG_MARKS, '$2')
 }
 
 /** Whether a text addresses the model, where it answers only then. */

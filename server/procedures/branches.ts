@@ -1,4 +1,4 @@
-import { storable } from '#contract'
+import { label, LIMITS, storable } from '#contract'
 import { createAttempts } from '../access/attempts.ts'
 import { type Branched, edit, regenerate, roomOfMessage, select } from '../database/branching.ts'
 import { isForeign, reach } from '../database/conversations.ts'
@@ -7,6 +7,7 @@ import { os, type Parts, refusal } from './router.ts'
 
 /** A copy writes a whole transcript. */
 const COPIES = { max: 20, windowMs: 60_000, maxKeys: 10_000 }
+const FORK = 'Fork of '
 
 export function branchProcedures({ db, changes, model, presence, replies }: Parts) {
   const mayCopy = createAttempts(COPIES)
@@ -86,13 +87,19 @@ export function branchProcedures({ db, changes, model, presence, replies }: Part
       if (await isForeign(db, id, person.id)) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       if (!mayCopy(person.id)) throw errors.RATE_LIMITED({ data: { retryAfterMs: COPIES.windowMs } })
       const { instructions, temperature, thinking } = from.row
+      const title = forkTitle(from.row.title)
       const none = { conversation: null, change: null }
       const made = await changes.found(id, person.id, async () => {
         const copying = { id, from: from.row, toId: of, live: replies.live(from.row.id), thoughts: true }
-        return (await copy(db, person, { ...copying, fields: { instructions, temperature, thinking } }, model.speaker)) ?? none
+        return (await copy(db, person, { ...copying, fields: { title, instructions, temperature, thinking } }, model.speaker)) ?? none
       })
       if (!made.conversation) throw errors.CONFLICT({ data: { reason: 'id_taken' } })
       return made.conversation
     }),
   }
+}
+
+/** So that it can be told from the room that it comes from. One without a name gets a name of its own. */
+function forkTitle(title: string): string {
+  return title === '' || title.startsWith(FORK) ? title : label(FORK + title, LIMITS.titleLength)
 }

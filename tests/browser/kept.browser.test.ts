@@ -152,7 +152,7 @@ test('a panel stays open when text is selected beyond its edge, and what was wri
   await openRoom(page, server, id)
   const panels = [
     { name: 'Saved prompts', command: '/prompts', box: 'Text', begin: 'New prompt' },
-    { name: 'How this room works', command: '/room', box: 'Instructions', begin: null },
+    { name: 'Model and rules', command: '/room', box: 'Instructions', begin: null },
     { name: 'Settings', command: '/settings', box: 'Instructions', begin: null },
   ]
   for (const { name, command, box, begin } of panels) {

@@ -26,10 +26,10 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(stop, 30_000)
 
-const settings = (page: Page) => page.getByRole('dialog', { name: 'How this room works' })
+const settings = (page: Page) => page.getByRole('dialog', { name: 'Model and rules' })
 
 async function openSettings(page: Page): Promise<Locator> {
-  await page.getByRole('button', { name: 'How this room works' }).click()
+  await page.getByRole('button', { name: 'Model and rules' }).click()
   return settings(page)
 }
 
@@ -99,7 +99,7 @@ for (const [name, options] of devices) {
     // In another room it is the server's model that answers, as before.
     const other = await createRoom(wire)
     await openRoom(page, server, other)
-    await (await openSettings(page)).getByText('as the server says').waitFor()
+    await (await openSettings(page)).getByText('the server’s default').waitFor()
     seen.expectQuiet()
     await context.close()
   }, 60_000)

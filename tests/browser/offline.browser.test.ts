@@ -150,6 +150,7 @@ test('without the server the app opens from cold, shows every room, takes everyt
   await composer(cold.page).waitFor()
   console.log(`the app is there ${Math.round(performance.now() - startedAt)} ms after its start without a server`)
   await connected(cold.page, 'offline')
+  await cold.page.getByText('The server cannot be reached.').waitFor()
   for (const [title, text] of [
     ['Garden', 'the roses need water'],
     ['Attic', 'nobody goes there'],

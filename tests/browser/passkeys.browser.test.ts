@@ -156,7 +156,7 @@ test('whoever is known comes in by an invitation as who they are; and the entran
   expect(bytes).toBeGreaterThan(1_000)
   expect(bytes).toBeLessThan(ENTRANCE_BYTES)
   await usePasskey(page).click()
-  await page.getByText('You are invited to a conversation, Ada.').waitFor()
+  await page.getByText(' invites you to a conversation, Ada.').waitFor()
   await page.getByRole('button', { name: 'Enter' }).click()
   await page.getByRole('heading', { name: 'Lisbon' }).waitFor()
   expect((await tab.join(room)).people.map(({ person }) => person.name)).toEqual(['Ada'])

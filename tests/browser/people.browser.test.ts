@@ -150,7 +150,7 @@ describe('an invitation', () => {
     const { token } = await inviteTo(wire, second, { uses: 1 })
     for (let time = 0; time < 2; time++) {
       await page.goto(`${server.url}/enter#${token}`)
-      await page.getByText('You are invited to a conversation, Jon.').waitFor()
+      await page.getByText('Ada invites you to a conversation, Jon.').waitFor()
       expect(await page.getByRole('textbox').count()).toBe(0)
       await page.getByRole('button', { name: 'Enter' }).click()
       await page.getByRole('heading', { level: 1, name: 'Two' }).waitFor()
@@ -341,7 +341,7 @@ describe('every panel', () => {
         .first()
         .click()
       await fine(page, options, 'the question before revoking')
-      await page.getByRole('button', { name: 'Back' }).click()
+      await page.getByRole('button', { name: 'Cancel' }).click()
       await close(page)
 
       await openPeople(page)

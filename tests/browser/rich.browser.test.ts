@@ -165,6 +165,52 @@ test('a diagram is drawn where nothing can be reached: no origin, no network, no
   await page.close()
 }, 60_000)
 
+test('what is written from right to left is laid out from right to left, beside what is not', async () => {
+  const page = await (await signedInContext(browser, server)).newPage()
+  await openRoom(page, server, await createRoom(wire))
+  const answer = '## عنوان هذا النص\n\nنص باللغة العربية مع `code` فيه.\n\n- أولا\n\n> اقتباس\n\n```ts\nconst a = 1\n```\n\nIn English.'
+  emulator.script.push((play) => play.write(answer).then(() => play.finish()))
+  await say(page, 'كيف الحال؟\nAnd in English.')
+  await reply(page, 'complete').waitFor()
+  const text = reply(page).locator('[data-part="text"]')
+  for (const reload of [false, true]) {
+    if (reload) await page.reload()
+    await text.locator('pre').waitFor()
+    const directions = await text.evaluate((box) =>
+      ['h2, h3, h4', 'ul', 'blockquote', 'pre', '.block:last-child p'].map((name) => {
+        const element = box.querySelector(name)
+        return [name, element && getComputedStyle(element).direction]
+      }),
+    )
+    expect(directions).toEqual([
+      ['h2, h3, h4', 'rtl'],
+      ['ul', 'rtl'],
+      ['blockquote', 'rtl'],
+      ['pre', 'ltr'],
+      ['.block:last-child p', 'ltr'],
+    ])
+  }
+  // Each line of a prompt begins at the side of its own direction.
+  const edges = await prompts(page)
+    .locator('[data-part="text"]')
+    .evaluate((box) => {
+      const range = document.createRange()
+      range.selectNodeContents(box)
+      const all = box.getBoundingClientRect()
+      const lines = Map.groupBy(range.getClientRects(), ({ top }) => top).values()
+      return [...lines].map((rects) => ({
+        left: Math.round(Math.min(...rects.map(({ left }) => left)) - all.left),
+        right: Math.round(all.right - Math.max(...rects.map(({ right }) => right))),
+      }))
+    })
+  expect(edges).toEqual([
+    { left: expect.any(Number), right: 0 },
+    { left: 0, right: expect.any(Number) },
+  ])
+  expect(edges[0]?.left).toBeGreaterThan(100)
+  await page.context().close()
+}, 60_000)
+
 test('a room without formulas and diagrams fetches nothing for them', async () => {
   const page = await (await signedInContext(browser, server)).newPage()
   const paths: string[] = []

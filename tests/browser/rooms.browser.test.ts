@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { SQL } from 'bun'
-import type { Browser, BrowserContextOptions, Page } from 'playwright'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright'
 import { newId } from '#contract'
 import { DESKTOP, launch, phone, signIn, watch, type Watch } from '../support/browser.ts'
 import { connect, type TestClient } from '../support/client.ts'
@@ -339,6 +339,19 @@ test('a right click opens the menu, a resting finger too, and a pinned row is dr
   await row(page, 'Lower').waitFor()
   await shows(page, ['Pinned', ['Upper']], ['Today', ['Lower']])
   expect(new URL(held.url()).pathname).toBe(`/c/${id('Upper')}`)
+
+  // What can be undone lies over no more than the list, and over nothing that is written in.
+  await row(held, 'Lower').getByRole('button', { name: 'Options' }).tap()
+  await held.getByRole('menuitem', { name: 'Archive' }).tap()
+  const toast = held.locator('.toast')
+  await toast.waitFor()
+  const edgeOf = async (what: Locator, edge: 'x' | 'y') => {
+    const box = await what.boundingBox()
+    return box ? box[edge] + box[edge === 'x' ? 'width' : 'height'] : Number.NaN
+  }
+  expect(await edgeOf(toast, 'x')).toBeLessThanOrEqual(await edgeOf(rooms(held), 'x'))
+  await held.touchscreen.tap(380, 300)
+  await eventually(async () => (await edgeOf(toast, 'y')) < ((await held.locator('.composer').boundingBox())?.y ?? 0))
   await Promise.all([wire.close(), page.context().close(), held.context().close()])
 }, 60_000)
 

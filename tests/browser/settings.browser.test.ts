@@ -197,7 +197,7 @@ describe('settings', () => {
     await opened.getByRole('button', { name: 'Clear' }).click()
     const question = page.getByRole('dialog', { name: 'Clear this device?' })
     await question.getByText('only this device has it: 1 draft.').waitFor()
-    await question.getByRole('button', { name: 'Back' }).click()
+    await question.getByRole('button', { name: 'Cancel' }).click()
     expect(await prompts(page).count()).toBe(1)
     await opened.getByRole('button', { name: 'Clear' }).click()
     const [, again] = await Promise.all([

@@ -137,7 +137,7 @@ const SURFACES: [name: string, open: () => Promise<void>][] = [
   ],
   ['inviting', command('Invite people')],
   ['the people', command('People in this')],
-  ['the rules of the room', command('When Gemini answers')],
+  ['the rules of the room', command('Model and rules')],
   ['usage', command('Usage')],
   ['the server', command('This server')],
   ['the settings', keys('Control+,')],
@@ -223,7 +223,7 @@ test('in forced colours one sees where the focus is, and what is chosen', async 
       .first()
       .evaluate((row) => getComputedStyle(row).outlineStyle),
   ).toBe('solid')
-  await command('When Gemini answers')()
+  await command('Model and rules')()
   expect(
     await page
       .locator('.choice:has(:checked)')

@@ -213,7 +213,7 @@ test('somebody who may only read sees a line instead of the composer, and nothin
   await reads.keyboard.press('Control+k')
   const palette = reads.getByRole('dialog', { name: 'Search' })
   await palette.getByRole('option', { name: 'People in this conversation' }).waitFor()
-  for (const name of ['Invite people', 'When Gemini answers', 'Answer once more'])
+  for (const name of ['Invite people', 'Model and rules', 'Answer once more'])
     expect(await palette.getByRole('option', { name }).count(), name).toBe(0)
   await close(hers, reads)
 }, 60_000)

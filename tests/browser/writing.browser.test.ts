@@ -69,7 +69,7 @@ describe.each(devices)('writing on %s', (name, options) => {
     await page.getByRole('heading', { level: 1, name: 'The greenhouse' }).waitFor()
     await holds(page, '')
     await page.keyboard.type('/room')
-    await (isPhone ? option(page, 'When Gemini answers').tap() : option(page, 'When Gemini answers').click())
+    await (isPhone ? option(page, 'Model and rules').tap() : option(page, 'Model and rules').click())
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
     await holds(page, '')
     await hasFocus(page)

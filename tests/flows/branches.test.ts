@@ -149,9 +149,17 @@ test('a room goes on elsewhere from any message: a copy of its path, and nothing
   await bob.rpc.message.send({ id: newId(), conversationId: id, text: 'between us', kind: 'note', replyId: newId() })
   const unwanted = await ask(bob, id, 'unwanted')
   const copy = { id: newId(), of: first.replyId }
+  await ada.rpc.conversation.update({ id, title: 'The way' })
   const used = await ada.rpc.usage.report({ days: 1 })
   const made = await bob.rpc.conversation.fork(copy)
-  expect(made).toMatchObject({ id: copy.id, count: 2, instructions: 'Be brief.', temperature: 0.5, thinking: 'low' })
+  expect(made).toMatchObject({
+    id: copy.id,
+    title: 'Fork of The way',
+    count: 2,
+    instructions: 'Be brief.',
+    temperature: 0.5,
+    thinking: 'low',
+  })
   expect(await bob.rpc.conversation.fork(copy)).toEqual(made)
   const copied = [...(await rows(copy.id, bob)).messages.values()]
   expect(copied.map(({ kind, text }) => [kind, text.includes('the way here')])).toEqual([

@@ -52,14 +52,14 @@ test('a device is told whose it will be, until its link is used', async () => {
 
 test('a guest is asked for a name, somebody who is known is not, and who is in is led there by a link that is used up', async () => {
   const invitation = await inviteTo(tab, room, { uses: 1 })
-  expect(await look(invitation.token)).toEqual({ status: 200, kind: 'invite', name: null })
-  expect(await look(invitation.token, ada.cookie)).toEqual({ status: 200, kind: 'invite', name: 'Ada' })
+  expect(await look(invitation.token)).toEqual({ status: 200, kind: 'invite', name: null, by: 'Ada' })
+  expect(await look(invitation.token, ada.cookie)).toEqual({ status: 200, kind: 'invite', name: 'Ada', by: 'Ada' })
   const { links } = await tab.rpc.link.list({ conversationId: room })
   expect(links.find(({ id }) => id === invitation.id)?.usesLeft).toBe(1)
 
   const mara = await comeIn(server, invitation.token, 'Mara')
   expect(await look(invitation.token)).toEqual(SPENT)
-  expect(await look(invitation.token, mara.cookie)).toEqual({ status: 200, kind: 'invite', name: 'Mara' })
+  expect(await look(invitation.token, mara.cookie)).toEqual({ status: 200, kind: 'invite', name: 'Mara', by: 'Ada' })
 })
 
 test('what opens nothing looks the same, whatever it is, and as it does to whoever enters', async () => {

@@ -7,7 +7,7 @@ export function findStrangers(elements: Iterable<Element> | null): string[] {
     a: ['href', 'target', 'rel'],
     button: ['type', 'class', 'data-code', 'data-footnote', 'data-footnote-mark', 'aria-pressed', 'aria-expanded', 'aria-label'],
     code: ['data-language', 'data-coloured', 'class'],
-    div: ['class', 'tabindex', 'data-math', 'data-drawn', 'data-failed', 'data-diagram', 'data-folded'],
+    div: ['class', 'dir', 'tabindex', 'data-math', 'data-drawn', 'data-failed', 'data-diagram', 'data-folded'],
     iframe: ['class', 'title', 'sandbox', 'src', 'style'],
     li: ['value', 'tabindex'],
     ol: ['start'],

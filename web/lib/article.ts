@@ -27,7 +27,7 @@ export function articleHtml(message: Message, text: string): string {
 // As the page's script divides it.
 function blocksHtml(text: string): string {
   return markdownBlocks(text)
-    .map((html) => `<div class="block">${html}</div>`)
+    .map((html) => `<div class="block" dir="auto">${html}</div>`)
     .join('')
 }
 

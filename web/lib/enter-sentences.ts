@@ -1,11 +1,12 @@
 /** What a link opens. `name`: that of the person who enters by it; null: it is asked for. */
-export type Opening = { kind: 'claim' | 'device' | 'invite'; name: string | null }
+export type Opening = { kind: 'claim' | 'device' | 'invite'; name: string | null; by?: string }
 
 /** Above the form of the entrance; null: it is not known what the link opens. */
 export function welcomeSentence(opening: Opening | null): string {
   if (opening === null) return 'Your link is ready.'
-  const { kind, name } = opening
-  if (kind === 'invite') return name === null ? 'You are invited to a conversation.' : `You are invited to a conversation, ${name}.`
+  const { kind, name, by } = opening
+  if (kind === 'invite')
+    return `${by === undefined ? 'You are invited' : `${by} invites you`} to a conversation${name === null ? '' : `, ${name}`}.`
   return name === null ? 'Nobody owns this Confab yet: it will be yours.' : `Welcome back, ${name}.`
 }
 

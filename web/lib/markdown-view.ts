@@ -77,6 +77,7 @@ export class MarkdownView {
   #add(): HTMLElement {
     const block = document.createElement('div')
     block.className = 'block'
+    block.dir = 'auto'
     this.#blocks.push(block)
     return this.#element.appendChild(block)
   }

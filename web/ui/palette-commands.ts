@@ -95,7 +95,7 @@ export function paletteCommands({ isOwner, roomId, mayAct, mayInvite, runningId,
       icon: TextCursorInput,
       run: (title) => (title.trim() === '' ? press('rename-room') : deeds.rename(roomId, title)),
     },
-    acts && { slash: 'room', name: 'When Gemini answers', icon: SlidersHorizontal, run: () => openPanel('room') },
+    acts && { slash: 'room', name: 'Model and rules', icon: SlidersHorizontal, run: () => openPanel('room') },
     roomId !== null && mayInvite && { slash: 'invite', name: 'Invite people', icon: UserPlus, run: () => openPanel('invite') },
     roomId !== null && { slash: 'people', name: 'People in this conversation', icon: Users, run: () => openPanel('people') },
     acts && { slash: 'prompts', name: 'Saved prompts…', icon: MessageSquareQuote, run: () => openPanel('prompts') },
@@ -145,7 +145,8 @@ const COMMANDS: readonly Deed[] = ['new', 'search', 'settings', 'stop', 'edit']
 
 /** What only the keyboard has a way to otherwise. */
 export function shortcutCommands(): Command[] {
-  const others = DEEDS.filter((deed) => !COMMANDS.includes(deed))
+  const hasKeys = matchMedia('(hover: hover)').matches
+  const others = DEEDS.filter((deed) => !COMMANDS.includes(deed) && (deed !== 'keys' || hasKeys))
   return others.map((deed) => ({
     id: deed,
     slash: '',
