@@ -17,6 +17,8 @@ export class ScrollKeeper {
   #before: Box
   /** The end of the list is the end of what there is; otherwise reaching it means to read on, not to follow. */
   ends = true
+  /** The reader wants to be at the end, which is not in the list yet. */
+  #bound = false
   /** The block at the top of the view and the message around it: while a text grows its last block is replaced. */
   #anchors: Anchor[] = []
 
@@ -41,12 +43,14 @@ export class ScrollKeeper {
   }
 
   toEnd(): void {
+    this.#bound = true
     this.#follow(true)
     this.#settle()
   }
 
   /** Puts an element to the top of the view and keeps it there. */
   toElement(element: Element): void {
+    this.#bound = false
     this.#follow(false)
     this.#scroller.scrollTop += this.#offset(element) - MARGIN_PX
     this.#before = this.#box()
@@ -57,7 +61,8 @@ export class ScrollKeeper {
 
   #moved(): void {
     const now = this.#box()
-    this.#follow(this.ends && nextFollowing(this.#following, this.#before, now))
+    this.#follow((this.ends || this.#bound) && nextFollowing(this.#following, this.#before, now))
+    this.#bound = this.#bound && this.#following && !this.ends
     // Rows that came in the same frame have moved what the reader had before them, and nothing has put it back yet.
     if (!this.#following && now.height !== this.#before.height) this.#restore(now.top - this.#before.top)
     this.#before = this.#box()

@@ -4,7 +4,7 @@ import { regenerateReply } from './branches.ts'
 import { newConversation, renameConversation, stopReply } from './commands.ts'
 import { Live } from './live.svelte.ts'
 import { refreshPresets, savedPrompts } from './models.ts'
-import { lastSaid, me } from './queries.ts'
+import { conversation, lastSaid, me } from './queries.ts'
 import { Visit } from './visit.svelte.ts'
 
 /** What the commands of the palette and of the composer work on: the room that is open, and what was said last in it. */
@@ -45,11 +45,27 @@ export class Doing {
   /** Edits what this person has asked last in the room, if there is anything that can be edited. */
   async editLast(): Promise<void> {
     const id = this.#id()
-    const { promptId } = id === null ? { promptId: null } : await lastSaid(id)
-    if (id !== null && promptId !== null) edit(id, promptId)
+    if (id !== null) await editLastOf(id)
   }
 
-  readonly deeds = { begin, rename: renameConversation, stop: stopReply, regenerate: regenerateReply, edit }
+  readonly deeds = { begin, rename: renameConversation, stop: stopRunning, regenerate: regenerateLast, edit: editLastOf }
+}
+
+// What is shown may be a moment old: each of them looks what there is now.
+
+async function stopRunning(conversationId: string): Promise<void> {
+  const runningId = (await conversation(conversationId))?.runningId
+  if (runningId) await stopReply(runningId)
+}
+
+async function regenerateLast(conversationId: string): Promise<void> {
+  const { replyId } = await lastSaid(conversationId)
+  if (replyId !== null) await regenerateReply(replyId)
+}
+
+async function editLastOf(conversationId: string): Promise<void> {
+  const { promptId } = await lastSaid(conversationId)
+  if (promptId !== null) edit(conversationId, promptId)
 }
 
 async function begin(): Promise<void> {

@@ -9,7 +9,7 @@ export type LiveResult<T> = { state: 'loading' } | { state: 'ready'; value: T } 
 
 /**
  * A query of the store as a value that effects may read: it runs while somebody reads `current`, again after every change of what it
- * read, and ends after the last reader. Whoever reads it later begins anew: what was true for the last reader may have gone since.
+ * read, and ends after the last reader. Whoever reads it later has at first what was true then: to be shown, not to be acted on.
  * Read reactive arguments outside of the query; inside they are not tracked.
  */
 export class Live<T> {
@@ -28,10 +28,7 @@ export class Live<T> {
           update()
         },
       })
-      return () => {
-        subscription.unsubscribe()
-        this.#result = { state: 'loading' }
-      }
+      return () => subscription.unsubscribe()
     })
   }
 

@@ -18,7 +18,7 @@ export async function conversation(id: string): Promise<StoredConversation | und
 
 /**
  * `versions`: of each message that has others beside it, the ids of them all, oldest first. `earlier`: more exist here or on the server. `oldest`: see
- * `Room`. `later`: newer ones exist. `pendingId`: the newest that waits to be sent, wherever it is.
+ * `Room`. `later`: newer ones exist.
  */
 export type Transcript = {
   messages: StoredMessage[]
@@ -26,7 +26,6 @@ export type Transcript = {
   earlier: boolean
   oldest: number | null
   later: boolean
-  pendingId: string | null
 }
 
 /**
@@ -75,7 +74,6 @@ export async function messages(conversationId: string, count: number, end: PathE
     earlier: shown.length > count || (room !== undefined && !room.complete),
     oldest: room?.oldest ?? null,
     later: end !== null,
-    pendingId: waiting.findLast(({ delivery }) => delivery === 'pending')?.id ?? null,
   }
 }
 

@@ -75,9 +75,9 @@ export type Place = {
 export type Deeds = {
   readonly begin: () => unknown
   readonly rename: (roomId: string, title: string) => unknown
-  readonly stop: (replyId: string) => unknown
-  readonly regenerate: (replyId: string) => unknown
-  readonly edit: (roomId: string, messageId: string) => unknown
+  readonly stop: (roomId: string) => unknown
+  readonly regenerate: (roomId: string) => unknown
+  readonly edit: (roomId: string) => unknown
 }
 
 /** What can be done by this person in this place, from the palette and by `/` in the composer. */
@@ -85,9 +85,9 @@ export function paletteCommands({ isOwner, roomId, mayAct, mayInvite, runningId,
   const acts = roomId !== null && mayAct
   const commands: (Omit<Command, 'id' | 'detail'> | false)[] = [
     { slash: 'new', name: 'New conversation', icon: SquarePen, run: () => deeds.begin() },
-    acts && runningId !== null && { slash: 'stop', name: 'Stop the answer', icon: Square, run: () => deeds.stop(runningId) },
-    acts && replyId !== null && { slash: 'regenerate', name: 'Answer once more', icon: RefreshCw, run: () => deeds.regenerate(replyId) },
-    acts && promptId !== null && { slash: 'edit', name: 'Edit what I asked last', icon: Pencil, run: () => deeds.edit(roomId, promptId) },
+    acts && runningId !== null && { slash: 'stop', name: 'Stop the answer', icon: Square, run: () => deeds.stop(roomId) },
+    acts && replyId !== null && { slash: 'regenerate', name: 'Answer once more', icon: RefreshCw, run: () => deeds.regenerate(roomId) },
+    acts && promptId !== null && { slash: 'edit', name: 'Edit what I asked last', icon: Pencil, run: () => deeds.edit(roomId) },
     acts && { slash: 'note', name: 'Write a note that only people read', icon: StickyNote, run: () => writeInComposer('/note ', [0, 0]) },
     acts && {
       slash: 'rename',
