@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import type { BrowserContextOptions, Locator, Page } from 'playwright'
+import { newId } from '#contract'
 import { DESKTOP, LOST, phone, watch, type Watch } from '../support/browser.ts'
 import { setBrowserStage } from '../support/browser-stage.ts'
 import { eventually } from '../support/eventually.ts'
@@ -92,3 +93,41 @@ test('two people say it otherwise, have it answered anew, page through the versi
   expect(emulator.requests.filter(({ prompt }) => prompt.includes('plums'))).toHaveLength(1)
   for (const page of [mine, hers]) await page.context().close()
 }, 90_000)
+
+for (const [name, options] of [
+  ['a desktop', { viewport: DESKTOP }],
+  ['a phone', phone()],
+] as const) {
+  test(`what one pages through stays where it was pressed, and a message of another version is not called gone, on ${name}`, async () => {
+    const id = await createRoom(wire, 'Pages')
+    const page = await open(ada, id, options)
+    const answer = async (question: string, text: string) => {
+      emulator.script.push((play) => play.write(text).then(() => play.finish()))
+      const { id: promptId, replyId } = { id: newId(), replyId: newId() }
+      await wire.rpc.message.send({ id: promptId, conversationId: id, text: question, kind: 'prompt', replyId })
+      await reply(page, 'complete').locator(`xpath=self::*[@data-message-id="${replyId}"]`).waitFor()
+      return { promptId, replyId }
+    }
+    const long = Array.from({ length: 60 }, (_, line) => `Line ${line + 1}.`).join('\n\n')
+    await answer('First of all', 'A few words.')
+    const { promptId, replyId } = await answer('A long one?', long)
+    emulator.script.push((play) => play.write('Short.').then(() => play.finish()))
+    await wire.rpc.message.edit({ of: promptId, id: newId(), replyId: newId(), text: 'A short one?' })
+    await reply(page, 'complete').getByText('Short.').waitFor()
+
+    const topOf = async (label: string) => Math.round((await button(page, label).boundingBox())?.y ?? Number.NaN)
+    for (const [label, words] of [
+      ['Previous version', 'A long one?'],
+      ['Next version', 'A short one?'],
+    ] as const) {
+      const before = await topOf(label)
+      await button(page, label).click()
+      await prompts(page).getByText(words).waitFor()
+      await eventually(async () => Math.abs((await topOf(label)) - before) <= 1)
+    }
+
+    await page.goto(`${server.url}/c/${id}#m-${replyId}`)
+    await page.getByText('stands in another version').waitFor()
+    await page.context().close()
+  }, 60_000)
+}

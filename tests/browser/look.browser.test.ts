@@ -128,7 +128,7 @@ describe('axe objects to nothing', () => {
         await page.getByRole('button', { name: 'Try again' }).waitFor()
         await axe(page, 'a link')
         await page.getByRole('button', { name: 'Try again' }).click()
-        await page.getByRole('alert').getByText('has been used or has expired').waitFor()
+        await page.getByRole('alert').getByText('has been used, has expired').waitFor()
         await axe(page, 'a spent link')
         expect((await page.goto(`${server.url}/nowhere`))?.status()).toBe(404)
         await axe(page, 'no such page')

@@ -52,6 +52,33 @@ function countSends(page: Page, sends: Map<string, number>): void {
   )
 }
 
+test('what waits for a connection is taken back into the box, and never sent', async () => {
+  const id = await createRoom(wire, 'Second thoughts')
+  const page = await openRoom(await context.newPage(), server, id)
+  await say(page, '[[chunks=1]] the first')
+  await reply(page, 'complete').waitFor()
+  const row = rooms(page)
+    .locator('[data-id]')
+    .filter({ has: page.locator(`a[href="/c/${id}"]`) })
+  const before = await row.textContent()
+  await context.setOffline(true)
+  await connected(page, 'offline')
+  await say(page, 'rather not')
+  await eventually(async () => (await row.textContent())?.includes('rather not') === true)
+  await composer(page).fill('something else')
+  await prompts(page, 'pending').getByRole('button', { name: 'Take back' }).click()
+  await prompts(page, 'pending').waitFor({ state: 'detached' })
+  await eventually(async () => (await composer(page).inputValue()) === 'rather not\n\nsomething else')
+  await eventually(async () => (await row.textContent()) === before)
+  await context.setOffline(false)
+  await online(page)
+  await composer(page).fill('[[chunks=1]] this one')
+  await composer(page).press('Enter')
+  await eventually(async () => (await reply(page, 'complete').count()) === 2)
+  expect(await said(id)).toEqual(['[[chunks=1]] the first', '[[chunks=1]] this one'])
+  await page.close()
+}, 60_000)
+
 test('what is written offline is shown at once as unsent, and sent once and in order when the network is back', async () => {
   const id = await createRoom(wire)
   const sends = new Map<string, number>()

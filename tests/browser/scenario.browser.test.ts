@@ -220,7 +220,7 @@ test('an evening of two people, a reader and a guest on a phone, from the first 
   for (const address of [forMara, forVera, forJon]) {
     const page = await browserOf(phone())
     await page.goto(address)
-    await page.getByRole('alert').getByText('This link has been used or has expired.').waitFor()
+    await page.getByRole('alert').getByText('This link has been used, has expired').waitFor()
     if (address === forJon) await picture(page, '25-spent-phone')
     await page.context().close()
   }

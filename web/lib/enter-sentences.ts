@@ -29,7 +29,7 @@ export type EnterError = (typeof REFUSALS)[number] | 'unreachable'
 export function enterSentence(error: EnterError, by: 'link' | 'passkey' = 'link'): string {
   switch (error) {
     case 'link_spent':
-      return 'This link has been used or has expired. Ask for a new one.'
+      return 'This link has been used, has expired, or is not for you any more. Ask for a new one.'
     case 'name_needed':
       return 'Tell the others what to call you, then enter.'
     case 'room_full':

@@ -1,7 +1,7 @@
 import type { ScrollKeeper } from './scroll-keeper.ts'
 
 type Target = { readonly id: string }
-type Found = 'shown' | 'coming' | 'absent'
+type Found = 'shown' | 'coming' | 'aside' | 'absent'
 
 type Jumper = {
   /** What the reader wants to see; a new object for every time. */
@@ -16,7 +16,7 @@ type Jumper = {
 /** Goes to a message, also to one that has to be loaded first, and marks it. Made while a component is. */
 export class Jump {
   /** What is to be said of a message that cannot be shown. */
-  state = $state<'none' | 'coming' | 'absent'>('none')
+  state = $state<'none' | Exclude<Found, 'shown'>>('none')
   #done: Target | null = null
 
   constructor({ target, shown, show, keeper }: Jumper) {
@@ -31,7 +31,7 @@ export class Jump {
         // Its rows may have come while it was asked for, and nothing changes any more after that.
         if (found === 'shown' && this.#reach(to, keeper())) return
         this.state = found === 'shown' ? 'none' : found
-        if (found === 'absent') this.#done = to
+        if (found === 'absent' || found === 'aside') this.#done = to
       })
     })
   }

@@ -35,9 +35,12 @@ export class ScrollKeeper {
     sizes.observe(this.#scroller)
     sizes.observe(this.#content)
     const moved = () => this.#moved()
+    const held = (event: Event) => event instanceof CustomEvent && event.target instanceof Element && this.#hold(event.target, event.detail)
     this.#scroller.addEventListener('scroll', moved, { passive: true })
+    this.#scroller.addEventListener('hold', held)
     return () => {
       sizes.disconnect()
+      this.#scroller.removeEventListener('hold', held)
       this.#scroller.removeEventListener('scroll', moved)
     }
   }
@@ -50,13 +53,18 @@ export class ScrollKeeper {
 
   /** Puts an element to the top of the view and keeps it there. */
   toElement(element: Element): void {
-    this.#bound = false
-    this.#follow(false)
-    this.#scroller.scrollTop += this.#offset(element) - MARGIN_PX
-    this.#before = this.#box()
-    this.#anchors = [{ element, offset: this.#offset(element) }]
+    this.#hold(element, this.#scroller.getBoundingClientRect().top + MARGIN_PX)
     // Where there was nothing to scroll no event says so.
     requestAnimationFrame(() => this.#moved())
+  }
+
+  /** Keeps an element at a height of the window, in pixels: an event `hold` from it asks for that. */
+  #hold(element: Element, top: number): void {
+    this.#bound = false
+    this.#follow(false)
+    this.#scroller.scrollTop += element.getBoundingClientRect().top - top
+    this.#before = this.#box()
+    this.#anchors = [{ element, offset: this.#offset(element) }]
   }
 
   #moved(): void {

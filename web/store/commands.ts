@@ -8,6 +8,7 @@ import { TITLE_FROM_PROMPT } from './merge.ts'
 import { isAlone } from './people.ts'
 import { PENDING_POSITION } from './places.ts'
 import { withSpace } from './space.ts'
+import { uncover } from './rows.ts'
 import { store } from './store.ts'
 import { enqueue } from './waiting.ts'
 
@@ -118,15 +119,20 @@ export async function retrySend(messageId: string): Promise<void> {
   })
 }
 
-/** Gives up a refused message. Its text goes back to the composer when that is empty. */
+/**
+ * Gives up a refused message, or takes back one that waits; one that has gone all the same, and whose answer was lost, is told by the server then.
+ * Its text goes back to the composer: that of a refused one when there is none.
+ */
 export async function discardSend(messageId: string): Promise<void> {
   const { db } = store()
-  await change([db.messages, db.outbox, db.drafts], async () => {
+  await change([db.messages, db.outbox, db.drafts, db.conversations, db.facts], async () => {
     const message = await db.messages.get(messageId)
-    if (message?.delivery !== 'failed') return
+    if (!message || message.delivery === 'sent') return
+    const { conversationId, delivery, text } = message
     await db.outbox.delete(message.position - PENDING_POSITION)
     await db.messages.delete(messageId)
-    await changeDraft(db, message.conversationId, (draft) => draft || message.text)
+    await uncover(db, [conversationId])
+    await changeDraft(db, conversationId, (draft) => (draft === '' ? text : delivery === 'failed' ? draft : `${text}\n\n${draft}`))
   })
 }
 

@@ -86,9 +86,9 @@ export class Visit {
 
   /**
    * Makes a message one of those that are shown, with some before and behind it. `coming`: the server was asked for it, and there will be other
-   * rows; `absent`: it is not on the room's path, or was removed.
+   * rows; `aside`: it is not on the room's path; `absent`: it was removed.
    */
-  async show(messageId: string): Promise<'shown' | 'coming' | 'absent'> {
+  async show(messageId: string): Promise<'shown' | 'coming' | 'aside' | 'absent'> {
     const [{ messages: path, earlier }, row] = await Promise.all([wholePath(this.id), storedMessage(messageId)])
     const at = path.findIndex(({ id }) => id === messageId)
     if (at === -1 && row?.conversationId === this.id && row.delivery !== 'sent') {
@@ -97,7 +97,8 @@ export class Visit {
     }
     if (at === -1) {
       if (earlier) requestEarlier(this.id, LIMITS.maxPageRows)
-      return earlier ? 'coming' : 'absent'
+      if (earlier) return 'coming'
+      return row?.conversationId === this.id && !row.deleted ? 'aside' : 'absent'
     }
     const behind = path.length - at
     const near = behind <= NEAR_ROWS
