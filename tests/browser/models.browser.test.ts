@@ -94,7 +94,12 @@ for (const [name, options] of devices) {
     await again.getByRole('button', { name: 'Model Gemini 3.5 Flash-Lite' }).waitFor()
     await again.getByText('Answered').scrollIntoViewIfNeeded()
     await again.getByRole('meter', { name: 'Context' }).waitFor()
-    await again.getByRole('button', { name: `Delete Rhymes on ${name}` }).click()
+    const forget = again.getByRole('button', { name: `Delete Rhymes on ${name}` })
+    await forget.click()
+    await forget.waitFor({ state: 'detached' })
+    await again.getByRole('button', { name: 'Undo' }).click()
+    await forget.click()
+    await again.getByText(`“Rhymes on ${name}” is deleted.`).waitFor()
     await again.getByText(`Rhymes on ${name}`, { exact: true }).waitFor({ state: 'detached' })
     // In another room it is the server's model that answers, as before.
     const other = await createRoom(wire)

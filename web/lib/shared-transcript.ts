@@ -2,7 +2,7 @@ import { isOpen, type Message, type SharedPage, type ShareFrame } from '#contrac
 import { articleHtml, noticeHtml } from './article.ts'
 import { putHtml } from './html.ts'
 import { MarkdownView } from './markdown-view.ts'
-import { clockTime, fullTime } from './time.ts'
+import { clockTime, dayName, daysAgo, fullTime } from './time.ts'
 import { UNTITLED } from './words.ts'
 
 const FOLLOW_PX = 120
@@ -155,11 +155,12 @@ function showTitle(title: string): void {
   document.title = `${title || UNTITLED} · Confab`
 }
 
-/** Times as the reader's own clock has them. */
+/** Times as the reader's own clock has them, and on which day, for a page may be read long after. */
 export function localTimes(within: ParentNode): void {
+  const now = Date.now()
   for (const element of within.querySelectorAll('time')) {
     const at = Date.parse(element.dateTime)
-    element.textContent = clockTime(at)
+    element.textContent = daysAgo(at, now) <= 0 ? clockTime(at) : `${dayName(at, now)}, ${clockTime(at)}`
     element.title = fullTime(at)
   }
 }
