@@ -34,14 +34,14 @@ export default defineConfig({
             { name: 'choices', test: /bindings.select/, priority: 3, includeDependenciesRecursively: false },
             {
               name: 'reply',
-              test: /ui.(reply-|waiting-notice|countdown|announcer|thoughts|token-count)|bindings.universal|lib.(errand|failure-sentences|refused-sentences|announcement|thinking|amounts)/,
+              test: /ui.(reply-|waiting-notice|countdown|announcer|thoughts|token-count|versions)|bindings.universal|lib.(errand|failure-sentences|refused-sentences|announcement|thinking|amounts)/,
               priority: 3,
               includeDependenciesRecursively: false,
             },
             // What is on the first screen: in one file it is 6 kB smaller than in fourteen, and comes in one request. Panels and what is done with a message come when they are opened.
             {
               name: 'room',
-              test: /web.(islands|ui|mount|sync(?!.(leisure|backfill))).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast|reply-|waiting-notice|countdown|announcer|thoughts|token-count))/,
+              test: /web.(islands|ui|mount|sync(?!.(leisure|backfill))).(?!.*(panel|palette|slash-list|menu.svelte|dialog.svelte|model-picker|quote-button|edit-box|people-here|settings-(?!button)|room-tools|select-bar|tag-editor|undo-toast|reply-|waiting-notice|countdown|announcer|thoughts|token-count|versions))/,
               priority: 1,
             },
           ],
