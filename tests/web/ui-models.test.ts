@@ -7,6 +7,7 @@ import { abilities, modelTitle } from '../../web/lib/model-words.ts'
 import { lastHeading } from '../../web/lib/thinking.ts'
 import { LiveThoughts, shownThoughts } from '../../web/store/live-thoughts.ts'
 import { FakeClock } from '../support/fake-clock.ts'
+import { QUEUED } from '../support/queued-reply.ts'
 
 const facts: ModelFacts = {
   id: 'm-1',
@@ -114,18 +115,10 @@ test('of what a reply has thought the longer is shown, what was heard here or wh
     revision: 1,
     createdAt: 0,
     deleted: false,
-    kind: 'reply',
-    state,
     askedBy: null,
-    model: null,
-    usage: null,
+    ...QUEUED,
+    state,
     thoughts: text === null ? null : { text, ms: 1 },
-    omitted: 0,
-    failure: null,
-    retryAt: null,
-    truncated: false,
-    stoppedBy: null,
-    finishedAt: null,
   })
   // It goes on: the row has what was thought before, of which this tab has missed the end.
   expect(shownThoughts(reply('streaming', 'first and second'), () => 'first')).toBe('first and second')
