@@ -1,4 +1,4 @@
-import { unmarked } from './text.ts'
+import { cut, unmarked } from './text.ts'
 
 /** One thing to find: a word or, in quotes, words in a row. `open`: it may go on, for it is still being written. Folded. */
 export type Term = { readonly text: string; readonly open: boolean }
@@ -56,8 +56,8 @@ export function snippet(text: string, looked: readonly Term[]): Snippet {
   // From the beginning of a word, where there is one.
   if (start > 0) start = Math.max(start, Math.min(first, whole.indexOf(' ', start) + 1))
   // Without halves of characters of two units.
-  const shownPart = whole.slice(start, start + SNIPPET_UNITS).replace(/^[\uDC00-\uDFFF]|[\uD800-\uDBFF]$/g, '')
-  const part = unmarked(shownPart).replace(/\s+/g, ' ')
+  const around = cut(whole.slice(start), SNIPPET_UNITS).replace(/^[\uDC00-\uDFFF]/, '')
+  const part = unmarked(around).replace(/\s+/g, ' ')
   const shown = `${start > 0 ? '… ' : ''}${part}${start + SNIPPET_UNITS < whole.length ? ' …' : ''}`
   return { text: shown, ranges: rangesOf(shown, looked) }
 }

@@ -1,6 +1,7 @@
 import { startLater } from './later.ts'
 
-const WIDE = '(min-width: 761px)'
+/** Where there is room for the list beside the conversation. */
+export const WIDE = '(min-width: 761px)'
 
 /** Closes the drawer around `inside` when it is one: on a wide screen the same element simply stands there. */
 export function closeDrawer(inside: HTMLElement): void {

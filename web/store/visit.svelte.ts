@@ -96,8 +96,10 @@ export class Visit {
       return 'shown'
     }
     if (at === -1) {
-      if (earlier) requestEarlier(this.id, LIMITS.maxPageRows)
-      if (earlier) return 'coming'
+      if (earlier) {
+        requestEarlier(this.id, LIMITS.maxPageRows)
+        return 'coming'
+      }
       return row?.conversationId === this.id && !row.deleted ? 'aside' : 'absent'
     }
     const behind = path.length - at
